@@ -1,0 +1,143 @@
+//! The public handle of a token: safe to log, list and revoke by; worth nothing without the secret.
+//!
+//! Sixty bits: 41 of milliseconds since [`EPOCH_MS`], 19 of sequence. Ids of one store only rise, so
+//! sled appends rather than scatters, and "every token issued before now" is one number.
+
+use core::fmt;
+use core::str::FromStr;
+
+/// 2025-01-01T00:00:00Z in Unix milliseconds. 41 bits of milliseconds last until 2094.
+pub(crate) const EPOCH_MS: u64 = 1_735_689_600_000;
+
+const SEQUENCE_BITS: u32 = 19;
+const BITS: u32 = 60;
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// The public handle of a token, also the `jti` of a JWT issued here.
+///
+/// Its text is eleven base62 characters and sorts as the number does, which is by time of issue.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(u64);
+
+impl TokenId {
+    /// Length of the text form in bytes.
+    pub const TEXT_BYTES: usize = 11;
+    pub(crate) const MAX: TokenId = TokenId((1 << BITS) - 1);
+    pub(crate) const ZERO: TokenId = TokenId(0);
+
+    /// The id whose number is `raw`, if it fits in 60 bits.
+    pub fn from_u64(raw: u64) -> Option<Self> {
+        (raw <= Self::MAX.0).then_some(Self(raw))
+    }
+
+    /// The number behind the text.
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// When the token was issued, in Unix milliseconds. A burst of more than 2^19 tokens in one
+    /// millisecond, or a clock that went back, borrows from the milliseconds that follow.
+    pub const fn issued_at_ms(self) -> u64 {
+        EPOCH_MS + (self.0 >> SEQUENCE_BITS)
+    }
+
+    /// The eleven base62 characters.
+    pub fn to_text(self) -> [u8; Self::TEXT_BYTES] {
+        let mut text = [0; Self::TEXT_BYTES];
+        let mut rest = self.0;
+        for slot in text.iter_mut().rev() {
+            *slot = ALPHABET[(rest % 62) as usize];
+            rest /= 62;
+        }
+        text
+    }
+
+    /// Reads exactly eleven base62 characters that encode a number of at most 60 bits.
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        if text.len() != Self::TEXT_BYTES {
+            return None;
+        }
+        let mut number: u64 = 0;
+        for &byte in text {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'A'..=b'Z' => byte - b'A' + 10,
+                b'a'..=b'z' => byte - b'a' + 36,
+                _ => return None,
+            };
+            number = number.checked_mul(62)?.checked_add(u64::from(digit))?;
+        }
+        Self::from_u64(number)
+    }
+
+    /// The least id that a token issued after `last`, at `now_ms`, may take; `None` when the ids
+    /// of this store are used up.
+    pub(crate) fn next(last: Self, now_ms: u64) -> Option<Self> {
+        let by_clock = now_ms.saturating_sub(EPOCH_MS).min(Self::MAX.0 >> SEQUENCE_BITS);
+        Self::from_u64((by_clock << SEQUENCE_BITS).max(last.0 + 1))
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.to_text();
+        f.pad(core::str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenId({self})")
+    }
+}
+
+/// The text was not eleven base62 characters of a 60-bit number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a token id: want eleven base62 characters")]
+pub struct NotATokenId;
+
+impl FromStr for TokenId {
+    type Err = NotATokenId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::from_text(text.as_bytes()).ok_or(NotATokenId)
+    }
+}
+
+impl serde::Serialize for TokenId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_sorts_as_the_number_does() {
+        let ids = [0, 1, 61, 62, 63, 1 << 19, 1 << 40, TokenId::MAX.0];
+        for pair in ids.windows(2) {
+            let (low, high) = (TokenId(pair[0]), TokenId(pair[1]));
+            assert!(low.to_text() < high.to_text());
+            assert_eq!(TokenId::from_text(&low.to_text()), Some(low));
+            assert_eq!(high.to_string().parse(), Ok(high));
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_id_is_refused() {
+        for text in ["", "0", "0000000000", "000000000000", "0000000000-", "zzzzzzzzzzz", "LygHa16AHYF"] {
+            assert!(text.parse::<TokenId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_rise_even_when_the_clock_goes_back() {
+        let first = TokenId::next(TokenId::ZERO, EPOCH_MS + 5_000).unwrap();
+        let second = TokenId::next(first, EPOCH_MS).unwrap();
+        assert!(second > first);
+        assert_eq!(first.issued_at_ms(), EPOCH_MS + 5_000);
+        assert_eq!(TokenId::next(TokenId::MAX, EPOCH_MS), None);
+    }
+}
