@@ -3,9 +3,14 @@
 mod chunk;
 mod digest;
 mod entry;
+mod filter;
+mod grants;
+mod index;
+mod interned;
 mod layout;
 mod line;
 mod moving;
+mod pages;
 mod place;
 mod remembered;
 mod scan;
@@ -23,6 +28,8 @@ use arc_swap::ArcSwap;
 
 pub(crate) use digest::Digest;
 pub(crate) use entry::Entry;
+pub(crate) use grants::{CLIENT_DISABLED, Grant, Grants};
+pub(crate) use interned::{Names, ScopeSets};
 pub(crate) use place::Place;
 pub(crate) use scan::Cursor;
 pub(crate) use writer::NotInserted;
