@@ -1,5 +1,6 @@
 //! An embedded token store for Rust servers.
 
+pub mod credential;
 mod inactive;
 mod public_answer;
 mod token_id;
