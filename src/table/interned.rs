@@ -54,6 +54,13 @@ impl Names {
         self.number(name, |known| **known == *name, || name.into())
     }
 
+    /// The number of this name, if it has one.
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |number| self.get(number).is_some_and(|known| known == name);
+        index.number(name, is_it, |_| None)
+    }
+
     /// The name with this number.
     #[inline]
     pub(crate) fn get(&self, number: u32) -> Option<&str> {

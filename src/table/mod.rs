@@ -32,7 +32,7 @@ pub(crate) use grants::{CLIENT_DISABLED, Grant, Grants};
 pub(crate) use interned::{Names, ScopeSets};
 pub(crate) use place::Place;
 pub(crate) use scan::Cursor;
-pub(crate) use writer::NotInserted;
+pub(crate) use writer::{NotInserted, Writer};
 
 use chunk::Chunk;
 use layout::{Layout, Memories, Memory, View};
