@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use super::bytes::{CONTROL, any};
+use super::bytes::{is_text, position};
 use super::scratch::Scratch;
 
 /// One credential has one spelling: padding is required (RFC 4648 section 3.2) and the bits that
@@ -27,7 +27,7 @@ const LOOSE: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// A multiple of four characters, so that every piece but the last decodes without padding.
-const PIECE: usize = 64;
+const PIECE: usize = 128;
 
 /// Where user-id and password stand in the scratch.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,14 +52,11 @@ pub(super) enum Fault {
 /// empty password is allowed by the grammar and so is an empty user-id, but not both.
 pub(super) fn strict(encoded: &[u8], scratch: &mut Scratch) -> Result<UserPass, Fault> {
     decode(&CANONICAL, encoded, scratch)?;
-    let pair = split(scratch)?;
-    if any(scratch.bytes(), CONTROL) || scratch.bytes().contains(&b'\t') {
+    let bytes = scratch.bytes();
+    if !is_text(bytes) || bytes == b":" {
         return Err(Fault::UserPass);
     }
-    if scratch.len() == 1 {
-        return Err(Fault::UserPass);
-    }
-    Ok(pair)
+    split(bytes)
 }
 
 /// Decodes as Frontier and Frappe do: one colon in all, control characters let through.
@@ -68,7 +65,7 @@ pub(super) fn strict(encoded: &[u8], scratch: &mut Scratch) -> Result<UserPass, 
 /// the URL-safe spelling of one credential is read as another one.
 pub(super) fn loose(encoded: &[u8], scratch: &mut Scratch) -> Result<UserPass, Fault> {
     decode(&LOOSE, encoded, scratch)?;
-    let pair = split(scratch)?;
+    let pair = split(scratch.bytes())?;
     if scratch.bytes()[pair.secret.clone()].contains(&b':') {
         return Err(Fault::UserPass);
     }
@@ -92,13 +89,9 @@ fn decode(engine: &GeneralPurpose, encoded: &[u8], scratch: &mut Scratch) -> Res
     Ok(())
 }
 
-fn split(scratch: &Scratch) -> Result<UserPass, Fault> {
-    let bytes = scratch.bytes();
-    let colon = bytes
-        .iter()
-        .position(|&b| b == b':')
-        .ok_or(Fault::UserPass)?;
-    if std::str::from_utf8(bytes).is_err() {
+fn split(bytes: &[u8]) -> Result<UserPass, Fault> {
+    let colon = position(bytes, b':').ok_or(Fault::UserPass)?;
+    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         return Err(Fault::UserPass);
     }
     Ok(UserPass {

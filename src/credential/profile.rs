@@ -10,7 +10,7 @@ use super::presented::Credential;
 use super::request::{Headers, Request};
 use super::rules;
 use super::scheme::Scheme;
-use super::scratch::Scratch;
+use super::scratch::{Part, Scratch};
 use super::source::{Place, Source, Transport};
 use super::unverified;
 use crate::inactive::Inactive;
@@ -243,6 +243,7 @@ impl Profile {
     /// The answer "no", if there is none or it breaks its grammar: always one of the
     /// `credential.*` codes, and under the Wispr profiles also `token.format` and
     /// `token.fields_missing`.
+    #[inline]
     pub fn find<'a, H: Headers + ?Sized>(
         &self,
         request: &Request<'a, H>,
@@ -298,6 +299,11 @@ impl Profile {
             (System::Wispr, Inactive::Unavailable | Inactive::ClockAnomaly) => 500,
             (_, inactive) => inactive.http_status(),
         }
+    }
+
+    /// Whether a credential may stand elsewhere than in a header field.
+    pub(super) fn looks_beyond_fields(&self) -> bool {
+        !self.cookies.is_empty() || !self.queries.is_empty() || self.subprotocol
     }
 
     fn refused<'a>(&'a self, refusal: Refusal<'a>, scratch: &'a Scratch) -> Explanation<'a> {
@@ -361,6 +367,7 @@ fn name_at(names: &[Box<str>], n: u8) -> &str {
 }
 
 /// Puts the pieces together. A pair is UTF-8 by now: its parser has seen to it.
+#[inline]
 fn assemble<'a>(
     found: &Found<'a>,
     transport: Transport,
@@ -379,9 +386,16 @@ fn assemble<'a>(
             secret,
             doctype,
         } => {
-            let text = |part: &super::scratch::Part<'a>| {
-                std::str::from_utf8(part.resolve(scratch)).map_err(|_| Inactive::Malformed)
+            // What was decoded is checked once and as a whole: both pieces lie in it.
+            let decoded = match id.is_decoded() {
+                true => std::str::from_utf8(scratch.bytes()).map_err(|_| Inactive::Malformed)?,
+                false => "",
             };
+            let text = |part: &Part<'a>| match part {
+                Part::Sent(sent) => std::str::from_utf8(sent).ok(),
+                Part::Decoded { start, end } => decoded.get(usize::from(*start)..usize::from(*end)),
+            };
+            let text = |part| text(part).ok_or(Inactive::Malformed);
             Ok(Credential::Pair {
                 id: text(id)?,
                 secret: text(secret)?,

@@ -28,6 +28,7 @@ enum Field<'r> {
 /// A token, its scheme, and where it stood.
 type Shown<'r> = (&'r [u8], Scheme, Place);
 
+#[inline(never)]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,
@@ -171,8 +172,8 @@ fn pair<'r>(encoded: &[u8], scratch: &mut Scratch) -> Finding<'r> {
         Ok(pair) => Ok(Found::pair(
             Scheme::Basic,
             place,
-            Part::Decoded(pair.id),
-            Part::Decoded(pair.secret),
+            Part::decoded(pair.id),
+            Part::decoded(pair.secret),
         )),
         Err(_) => Err(Refusal::malformed(place).scheme(Scheme::Basic)),
     }

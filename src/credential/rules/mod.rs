@@ -13,10 +13,10 @@ use super::profile::{Profile, System};
 use super::request::{Headers, Request};
 use super::scratch::Scratch;
 
-/// A refusal is a hundred bytes, but it is made once and at the end of the road.
 pub(super) type Finding<'r> = Result<Found<'r>, Refusal<'r>>;
 
-/// Finds the credential by the rules of the profile's system.
+/// Finds the credential by the rules of the profile's system. The strict rules, which have to be
+/// fast, are inlined here, and the others kept out of their way.
 #[inline]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,

@@ -3,7 +3,7 @@
 use super::Finding;
 use super::field::check_cookies;
 use crate::credential::basic;
-use crate::credential::bytes::{CONTROL, any, is_token68, trim};
+use crate::credential::bytes::{has_control, is_token68, trim};
 use crate::credential::cookie;
 use crate::credential::found::{Found, Refusal};
 use crate::credential::limits::{CREDENTIAL_BYTES_MAX, QUERY_BYTES_MAX};
@@ -28,6 +28,7 @@ enum Spot<'r> {
 
 /// First looks at which places hold anything, then reads the one that does: that the second of
 /// two credentials is broken doesn't make the first one the only one.
+#[inline]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,
@@ -62,17 +63,20 @@ fn only<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,
 ) -> Result<Option<Spot<'r>>, Refusal<'r>> {
-    let spots = [
-        in_fields(profile, request)?,
-        in_cookies(profile, request)?,
-        in_query(profile, request)?,
-        in_subprotocols(profile, request)?,
-    ];
-    let mut held = spots.into_iter().flatten();
-    match (held.next(), held.next()) {
-        (Some(_), Some(_)) => Err(Refusal::ambiguous()),
-        (spot, _) => Ok(spot),
+    let mut spot = in_fields(profile, request)?;
+    if profile.looks_beyond_fields() {
+        for other in [
+            in_cookies(profile, request)?,
+            in_query(profile, request)?,
+            in_subprotocols(profile, request)?,
+        ] {
+            if spot.is_some() && other.is_some() {
+                return Err(Refusal::ambiguous());
+            }
+            spot = spot.or(other);
+        }
     }
+    Ok(spot)
 }
 
 /// The first place of the order that holds something.
@@ -98,6 +102,7 @@ fn preferred<'r, H: Headers + ?Sized>(
     Ok(None)
 }
 
+#[inline]
 fn in_fields<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,
@@ -115,6 +120,7 @@ fn in_fields<'r, H: Headers + ?Sized>(
 
 /// `Authorization` is no list (RFC 9110 section 5.3): a second field is refused, also where it
 /// says the same, since a proxy in front may have read the other one.
+#[inline]
 fn single<'r, H: Headers + ?Sized>(
     request: &Request<'r, H>,
     name: &str,
@@ -217,7 +223,7 @@ fn authorization<'r>(profile: &Profile, value: &'r [u8], scratch: &mut Scratch) 
     match scheme {
         Scheme::Basic => {
             let pair = basic::strict(rest, scratch).map_err(|_| fault())?;
-            let (id, secret) = (Part::Decoded(pair.id), Part::Decoded(pair.secret));
+            let (id, secret) = (Part::decoded(pair.id), Part::decoded(pair.secret));
             Ok(Found::pair(scheme, place, id, secret))
         }
         Scheme::Token => {
@@ -238,7 +244,7 @@ fn authorization<'r>(profile: &Profile, value: &'r [u8], scratch: &mut Scratch) 
 #[cold]
 fn foreign<'r>(profile: &Profile, value: &'r [u8]) -> Finding<'r> {
     let place = Place::Authorization;
-    if any(value, CONTROL) {
+    if has_control(value) {
         return Err(Refusal::control(place));
     }
     let Some((name, rest)) = scheme::sent(value) else {
