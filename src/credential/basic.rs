@@ -18,10 +18,10 @@ use super::scratch::Scratch;
 
 /// One credential has one spelling: padding is required (RFC 4648 section 3.2) and the bits that
 /// it leaves over are zero (section 3.5).
-const CANONICAL: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new());
+static CANONICAL: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new());
 
 /// As Go's and Python's decoders, which don't look at the bits left over.
-const LOOSE: GeneralPurpose = GeneralPurpose::new(
+static LOOSE: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );

@@ -280,6 +280,9 @@ fn api_key(n: u8, value: &[u8]) -> Finding<'_> {
 }
 
 /// `Bearer%20` and a token68, or the token68 alone where the profile allows it.
+///
+/// A `+` that is not encoded is refused: RFC 3986 reads a plus, HTML forms a space, so that a
+/// proxy and this server might read two tokens.
 fn parameter<'r>(profile: &Profile, encoded: &'r [u8], scratch: &mut Scratch) -> Finding<'r> {
     let place = Place::Query;
     let value =
