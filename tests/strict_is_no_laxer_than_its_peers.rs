@@ -88,7 +88,7 @@ fn queries() -> impl Strategy<Value = String> {
     let name = prop_oneof![4 => Just("key"), 1 => Just("%6bey"), 2 => Just("k"), 1 => Just("?key")];
     let start =
         prop_oneof![5 => Just("Bearer%20"), 1 => Just("Bearer+"), 1 => Just("bearer%20%20")];
-    let text = prop_oneof![3 => "[A-Za-z0-9._~-]{1,20}", 1 => "(%[0-9a-fA-F]{2}|[ -~]){0,6}"];
+    let text = prop_oneof![6 => "[A-Za-z0-9._~-]{1,20}", 1 => "[a-z]{1,4}[+][a-z]{1,4}", 2 => "(%[0-9a-fA-F]{2}|[ -~]){0,6}"];
     let pair = (name, start, text).prop_map(|(name, start, text)| format!("{name}={start}{text}"));
     (prop::bool::weighted(0.1), prop::collection::vec(pair, 0..3))
         .prop_map(|(mark, pairs)| format!("{}{}", if mark { "?" } else { "" }, pairs.join("&")))

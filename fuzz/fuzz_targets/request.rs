@@ -42,7 +42,7 @@ fn profiles() -> [Profile; 8] {
     ]
 }
 
-/// Lines: the first byte of each says what it is, the rest is its value.
+// Lines: the first byte of each says what it is, the rest is its value.
 fuzz_target!(|data: &[u8]| {
     let mut headers: Vec<(&str, &[u8])> = Vec::new();
     let mut query = None;

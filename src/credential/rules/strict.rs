@@ -285,6 +285,9 @@ fn api_key(n: u8, value: &[u8]) -> Finding<'_> {
 /// proxy and this server might read two tokens.
 fn parameter<'r>(profile: &Profile, encoded: &'r [u8], scratch: &mut Scratch) -> Finding<'r> {
     let place = Place::Query;
+    if encoded.contains(&b'+') {
+        return Err(Refusal::malformed(place));
+    }
     let value =
         query::decode(encoded, Dialect::Uri, scratch).map_err(|_| Refusal::malformed(place))?;
     let decoded = value.resolve(scratch);
