@@ -32,6 +32,7 @@ fuzz_target!(|query: &[u8]| {
             assert_eq!(read(&frappe, alone.as_bytes()).as_ref(), Some(&text));
         }
     }
+    let query = query.strip_prefix(b"?").unwrap_or(query);
     let twice = format!("k=Bearer%20x&{}", String::from_utf8_lossy(query));
     assert_eq!(read(&strict, twice.as_bytes()), None);
 });

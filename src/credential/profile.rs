@@ -3,12 +3,13 @@
 
 use thiserror::Error;
 
+use super::basic;
 use super::bytes::is_token;
 use super::explanation::Explanation;
 use super::found::{Found, Outcome, Refusal, SchemeSeen, What};
 use super::presented::Credential;
 use super::request::{Headers, Request};
-use super::rules;
+use super::rules::{self, strict};
 use super::scheme::Scheme;
 use super::scratch::{Part, Scratch};
 use super::source::{Place, Source, Transport};
@@ -249,9 +250,43 @@ impl Profile {
         request: &Request<'a, H>,
         scratch: &'a mut Scratch,
     ) -> Result<Credential<'a>, Inactive> {
+        if self.system == System::Strict {
+            return self.find_strictly(request, scratch);
+        }
         match rules::find(self, request, scratch) {
             Ok(found) => assemble(&found, request.transport, scratch),
             Err(refusal) => Err(refusal.why),
+        }
+    }
+
+    #[inline]
+    fn find_strictly<'a, H: Headers + ?Sized>(
+        &self,
+        request: &Request<'a, H>,
+        scratch: &'a mut Scratch,
+    ) -> Result<Credential<'a>, Inactive> {
+        let spot = strict::spot(self, request).map_err(|refusal| refusal.why)?;
+        let source = Place::Authorization.source(request.transport);
+        match spot.usual() {
+            Some((scheme @ Scheme::Basic, encoded)) => match basic::strict(encoded, scratch) {
+                Ok((id, secret)) => Ok(Credential::Pair {
+                    id,
+                    secret,
+                    scheme,
+                    source,
+                    doctype: None,
+                }),
+                Err(_) => Err(Inactive::Malformed),
+            },
+            Some((scheme, text)) => Ok(Credential::Token {
+                text,
+                scheme,
+                source,
+            }),
+            None => match strict::read(self, spot, scratch) {
+                Ok(found) => assemble(&found, request.transport, scratch),
+                Err(refusal) => Err(refusal.why),
+            },
         }
     }
 

@@ -39,6 +39,19 @@ impl Scratch {
         self.bytes.clear();
     }
 
+    /// Empties it and makes room for `n` bytes, which are zero: no more of them than will be
+    /// written.
+    pub(super) fn room(&mut self, n: usize) -> Result<&mut [u8], Full> {
+        static ZEROS: [u8; CREDENTIAL_BYTES_MAX] = [0; CREDENTIAL_BYTES_MAX];
+        self.clear();
+        self.extend(ZEROS.get(..n).ok_or(Full)?)?;
+        Ok(&mut self.bytes)
+    }
+
+    pub(super) fn truncate(&mut self, n: usize) {
+        self.bytes.truncate(n);
+    }
+
     pub(super) fn push(&mut self, byte: u8) -> Result<(), Full> {
         self.bytes.try_push(byte).map_err(|_| Full)
     }

@@ -12,7 +12,6 @@ use crate::credential::scratch::Part;
 use crate::credential::source::{Place, Transport};
 
 /// Any `authorization` at all, even an empty one, keeps the cookie from being read.
-#[inline(never)]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,

@@ -27,7 +27,6 @@ enum Verdict<'r> {
     Soft(Refusal<'r>),
 }
 
-#[inline(never)]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,

@@ -28,7 +28,6 @@ enum Field<'r> {
 /// A token, its scheme, and where it stood.
 type Shown<'r> = (&'r [u8], Scheme, Place);
 
-#[inline(never)]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,

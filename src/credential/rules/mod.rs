@@ -5,7 +5,7 @@ mod field;
 mod flipt;
 mod frappe;
 mod frontier;
-mod strict;
+pub(super) mod strict;
 mod wispr;
 
 use super::found::{Found, Refusal};
@@ -15,9 +15,7 @@ use super::scratch::Scratch;
 
 pub(super) type Finding<'r> = Result<Found<'r>, Refusal<'r>>;
 
-/// Finds the credential by the rules of the profile's system. The strict rules, which have to be
-/// fast, are inlined here, and the others kept out of their way.
-#[inline]
+/// Finds the credential by the rules of the profile's system.
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,

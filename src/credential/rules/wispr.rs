@@ -15,7 +15,6 @@ use crate::credential::source::{Place, Transport};
 use crate::credential::unverified;
 use crate::inactive::Inactive;
 
-#[inline(never)]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,
