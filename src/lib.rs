@@ -90,6 +90,8 @@ mod seal;
 mod secret;
 mod store;
 mod table;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod token_id;
 mod token_text;
 mod validator;
@@ -99,8 +101,6 @@ pub use challenge::Challenge;
 pub use client_id::{ClientId, NotAClientId};
 pub use clock::{Clock, SystemClock};
 pub use digest::DigestKey;
-#[cfg(feature = "testkit")]
-pub use disk::fake::FakeDisk;
 pub use error::Error;
 pub use inactive::{ClientFault, Inactive, Oversize};
 pub use kind::Kind;

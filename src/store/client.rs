@@ -6,7 +6,7 @@ use super::{Core, Store};
 use crate::client_id::ClientId;
 use crate::error::Error;
 use crate::record::TokenRecord;
-use crate::table::{CLIENT_DISABLED, Grant};
+use crate::table::{CELLS_MAX, CLIENT_DISABLED, Grant};
 use crate::token_id::TokenId;
 
 impl Store {
@@ -145,11 +145,11 @@ impl Core {
     }
 }
 
-/// What many tokens share is numbered with 28 bits.
+/// What tokens share (clients, sets of scopes) is numbered, and the numbers have an end.
 fn too_many() -> Error {
     Error::Limit {
         limit: "clients_max",
-        max: 1 << 28,
-        got: (1 << 28) + 1,
+        max: CELLS_MAX as u64,
+        got: CELLS_MAX as u64 + 1,
     }
 }

@@ -34,6 +34,7 @@ pub(crate) use digest::Digest;
 pub(crate) use entry::Entry;
 pub(crate) use grants::{CLIENT_DISABLED, Grant, Grants};
 pub(crate) use interned::{Names, ScopeSets};
+pub(crate) use pages::CELLS_MAX;
 pub(crate) use place::Place;
 pub(crate) use scan::Cursor;
 pub(crate) use writer::{NotInserted, Writer};
