@@ -1,7 +1,7 @@
 //! An embedded token store for Rust servers.
 
 #[cfg_attr(
-    not(test),
+    any(not(test), loom),
     expect(
         dead_code,
         unused_imports,
