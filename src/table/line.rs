@@ -78,7 +78,8 @@ impl<'a> Line<'a> {
         let term = self.word(slot, TERM).load(Ordering::Acquire);
         let facts = self.word(slot, FACTS).load(Ordering::Relaxed);
         fence(Ordering::Acquire);
-        let unchanged = self.word(slot, KEY).load(Ordering::Relaxed) == key;
+        // Acquire here too: should the same key have been put back, the reuse must show.
+        let unchanged = self.word(slot, KEY).load(Ordering::Acquire) == key;
         if unchanged && signals.no_reuse_since(seen) {
             Ok(Entry::of_words([key, check, term, facts]))
         } else {

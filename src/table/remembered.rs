@@ -5,7 +5,8 @@
 //! of them; so a thread keeps its reference until it sees that the layout has changed. The price: a
 //! thread that never looks again holds on to the memory of the layout it last saw. Growth recycles
 //! memory without asking, so only what a shrunken or dropped table gives back is held, and at most
-//! until the thread looks into any table or ends.
+//! until the thread looks into any table or ends. The first look of a thread allocates, once, what
+//! the standard library needs to run the thread's destructors; no later one does.
 
 use std::cell::RefCell;
 use std::sync::Arc;
