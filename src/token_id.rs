@@ -73,7 +73,9 @@ impl TokenId {
     /// The least id that a token issued after `last`, at `now_ms`, may take; `None` when the ids
     /// of this store are used up.
     pub(crate) fn next(last: Self, now_ms: u64) -> Option<Self> {
-        let by_clock = now_ms.saturating_sub(EPOCH_MS).min(Self::MAX.0 >> SEQUENCE_BITS);
+        let by_clock = now_ms
+            .saturating_sub(EPOCH_MS)
+            .min(Self::MAX.0 >> SEQUENCE_BITS);
         Self::from_u64((by_clock << SEQUENCE_BITS).max(last.0 + 1))
     }
 }
@@ -127,7 +129,15 @@ mod tests {
 
     #[test]
     fn what_is_not_an_id_is_refused() {
-        for text in ["", "0", "0000000000", "000000000000", "0000000000-", "zzzzzzzzzzz", "LygHa16AHYF"] {
+        for text in [
+            "",
+            "0",
+            "0000000000",
+            "000000000000",
+            "0000000000-",
+            "zzzzzzzzzzz",
+            "LygHa16AHYF",
+        ] {
             assert!(text.parse::<TokenId>().is_err(), "{text}");
         }
     }
