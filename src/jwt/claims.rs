@@ -64,6 +64,11 @@ impl Claims {
     }
 }
 
+/// Whether the name is one that claims of our own are called by, or would be taken for one.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    EXACT.contains(&name) || resembles_a_registered_one(name)
+}
+
 fn resembles_a_registered_one(name: &str) -> bool {
     !EXACT.contains(&name)
         && EXACT.iter().any(|exact| {

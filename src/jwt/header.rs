@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::json;
 use crate::{Inactive, Oversize};
 
-/// Largest header that is parsed. Ours take 84 bytes; a header grows only by carrying keys.
+/// Largest header that is parsed. Ours take 82 bytes; a header grows only by carrying keys.
 const HEADER_BYTES_MAX: usize = 1024;
 
 /// Longest `kid`, the map key under which a verifying key is found.

@@ -63,9 +63,13 @@ pub enum KeyError {
     /// Secret and public keys in one set: either a secret was published or two roles were mixed.
     #[error("the set mixes HMAC secrets with public keys: keep them in sets of their own")]
     MixedSet,
-    /// A claim to be signed that is the signer's own, such as `jti`, or has no name.
-    #[error("a claim to be signed is set by the signer itself: leave it out of the extra claims")]
-    ReservedClaim,
+    /// Claims that our own verifier would refuse: a name that the signer sets itself or that
+    /// resembles one, a name given twice, or more than 16 levels.
+    #[error("the claims cannot be signed: reserved or repeated name, or nested too deep")]
+    Claims,
+    /// Several foreign issuers, one of which names no issuer: its keys could speak for the others.
+    #[error("with several issuers each needs the \"iss\" that it may say: call Expect::issuer")]
+    IssuerUnnamed,
     /// The signed token would be longer than a verifier accepts.
     #[error("the token would be longer than 8 KiB: sign fewer or shorter claims")]
     TokenTooLarge,

@@ -153,6 +153,35 @@ impl Verified {
         self.claims.iat.map(unix_seconds)
     }
 
+    /// All claims as one JSON object again; times are in whole seconds.
+    pub fn to_json(&self) -> Value {
+        let mut members = self.claims.extra.clone();
+        let texts = [
+            ("iss", &self.claims.iss),
+            ("sub", &self.claims.sub),
+            ("jti", &self.claims.jti),
+            ("client_id", &self.claims.client_id),
+        ];
+        for (name, text) in texts {
+            members.extend(
+                text.iter()
+                    .map(|text| (name.to_owned(), Value::from(text.as_str()))),
+            );
+        }
+        let times = [
+            ("exp", self.expires_at()),
+            ("nbf", self.not_before()),
+            ("iat", self.issued_at()),
+        ];
+        for (name, time) in times {
+            members.extend(time.map(|time| (name.to_owned(), Value::from(time))));
+        }
+        if let Some(audiences) = &self.claims.aud {
+            members.insert("aud".to_owned(), Value::from(&audiences[..]));
+        }
+        Value::Object(members)
+    }
+
     /// All other claims, at most 8 KiB and 16 levels of them.
     pub fn extra(&self) -> &Map<String, Value> {
         &self.claims.extra
