@@ -39,10 +39,10 @@ pub(crate) fn check(n: &[u8], e: &[u8], bits_max: usize) -> Result<(), KeyError>
         return weak("exponent above 2^33");
     }
     // RFC 8017 section 3.1 wants an odd exponent; small ones make forgeries of lax verifiers.
-    if exponent < 65537 || exponent % 2 == 0 {
+    if exponent < 65537 || exponent.is_multiple_of(2) {
         return weak("exponent even or below 65537");
     }
-    if n[n.len() - 1] % 2 == 0 || PRIMES.iter().any(|&prime| remainder(n, prime) == 0) {
+    if n[n.len() - 1].is_multiple_of(2) || PRIMES.iter().any(|&prime| remainder(n, prime) == 0) {
         return weak("the modulus has a small factor");
     }
     if is_roca(n) {

@@ -52,10 +52,12 @@ impl<'a> Unverified<'a> {
         Ok(Self { compact, header })
     }
 
-    /// The payload, if `key` signed it.
+    /// The payload, if `key` signed it. It is decoded first, for a text that is not base64url is
+    /// no token at all; but its octets are not looked at before the signature holds.
     pub(crate) fn verify_signature(&self, key: &VerifyingKey) -> Result<Vec<u8>, Inactive> {
-        if key.verify(self.compact.signing_input(), self.compact.signature()?) {
-            self.compact.payload()
+        let (payload, signature) = (self.compact.payload()?, self.compact.signature()?);
+        if key.verify(self.compact.signing_input(), signature) {
+            Ok(payload)
         } else {
             Err(Inactive::Signature)
         }
