@@ -2,6 +2,10 @@
 //!
 //! Only the cases that are JWTs: the rest of the file is about stored tokens.
 #![cfg(feature = "jwt")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
 
 use hallpass::jwt::{Algorithm, Expect, KeySet, SigningKey, verify};
 use serde_json::Value;

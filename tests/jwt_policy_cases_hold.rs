@@ -1,6 +1,10 @@
 //! Promise: algorithms, issuers, subjects, audiences and claim names are judged as Flipt and
 //! Frontier judge them, but for the differences listed here.
 #![cfg(feature = "jwt")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,10 @@
 //!
 //! The files under `cases/pem` were made by openssl for these tests and protect nothing.
 #![cfg(feature = "jwt")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
 
 use hallpass::jwt::{Algorithm, KeyError, KeySet, SigningKey, VerifyingKey, verify_jws};
 

@@ -67,7 +67,8 @@ impl ForeignIssuers {
             let keys: Arc<KeySet> = issuer.keys.keys();
             match issuer.payload(&token, &keys) {
                 Ok((payload, key)) => {
-                    let verified = Verified::judge(&payload, key, &issuer.expect, now)?;
+                    let verified =
+                        Verified::judge(&payload, &token.header, key, &issuer.expect, now)?;
                     let client = issuer.mapping.apply(&verified)?;
                     return Ok((verified, client));
                 }

@@ -67,6 +67,7 @@ mod policy;
 mod rsa_check;
 mod sign;
 mod thumbprint;
+mod times;
 mod verify;
 
 pub use algorithm::Algorithm;

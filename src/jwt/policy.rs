@@ -1,14 +1,16 @@
 //! What a verifier expects of the claims; the time is an argument, no clock is read.
 
 use super::algorithm::Algorithm;
-use super::claims::{Claims, Instant};
+use super::claims::Claims;
 use super::header::{UnverifiedHeader, is_media_type};
+use super::times::Times;
 use crate::Inactive;
 
 /// What a token must claim to be active.
 ///
 /// The default is strict: `exp` is required, leeway is 0, `nbf` and `iat` are honoured when there,
-/// `typ` is absent, `JWT` or `at+jwt`, and a token that names an audience is refused as long as no
+/// `typ` is absent, `JWT` or `at+jwt`, a token that calls itself `at+jwt` carries `client_id` and
+/// `jti` as RFC 9068 section 2.2 has it, and a token that names an audience is refused as long as no
 /// audience of ours was given (RFC 7519 section 4.1.3). What is configured is required.
 ///
 /// ```
@@ -27,23 +29,15 @@ pub struct Expect {
     algorithms: Option<Vec<Algorithm>>,
     leeway_secs: u64,
     required: Vec<String>,
+    access_tokens_complete: bool,
     times: Times,
 }
 
-/// How missing times are understood and which side a boundary is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Times {
-    /// RFC 7519: active while `now < exp`; `exp` is required.
-    Rfc,
-    /// Flipt: active while `now <= exp`; missing times are filled in.
-    Flipt,
-}
-
 /// Types of a token that is not explicitly typed (RFC 7519 section 5.1, RFC 9068 section 2.1).
-const USUAL_TYPES: [&str; 2] = ["JWT", "at+jwt"];
+const USUAL_TYPES: [&str; 2] = ["JWT", ACCESS_TOKEN];
 
-/// What Flipt adds to or takes from a time that is there to fill in one that is not.
-const FLIPT_FILL_SECS: Instant = 150;
+/// RFC 9068 section 2.1: what an access token says it is.
+pub(crate) const ACCESS_TOKEN: &str = "at+jwt";
 
 impl Default for Expect {
     fn default() -> Self {
@@ -64,6 +58,7 @@ impl Expect {
             algorithms: None,
             leeway_secs: 0,
             required: Vec::new(),
+            access_tokens_complete: true,
             times: Times::Rfc,
         }
     }
@@ -78,6 +73,7 @@ impl Expect {
             any_audience: true,
             algorithms: Some(vec![Rs256, Rs512, Es256, EdDsa]),
             leeway_secs: 60,
+            access_tokens_complete: false,
             times: Times::Flipt,
             ..Self::new()
         }
@@ -147,6 +143,13 @@ impl Expect {
         self
     }
 
+    /// Takes tokens of the type `at+jwt` that lack `client_id` or `jti`: some issuers adopt the name
+    /// and not the rule.
+    pub fn any_access_token(mut self) -> Self {
+        self.access_tokens_complete = false;
+        self
+    }
+
     /// Whether an issuer was configured: without one, a key of any issuer speaks for all.
     pub(crate) fn names_an_issuer(&self) -> bool {
         !self.issuers.is_empty()
@@ -178,11 +181,28 @@ impl Expect {
         }
     }
 
-    /// What can be judged only once the signature holds.
-    pub(crate) fn judge(&self, claims: &Claims, now: u64) -> Result<(), Inactive> {
-        if self.required.iter().any(|name| !claims.has(name)) {
+    /// Whether the claims are there that the type of the token or the configuration asks for.
+    pub(crate) fn judge_fields(
+        &self,
+        header: &UnverifiedHeader,
+        claims: &Claims,
+    ) -> Result<(), Inactive> {
+        let is_access_token = header
+            .typ
+            .as_ref()
+            .is_some_and(|typ| is_media_type(typ, ACCESS_TOKEN));
+        let complete = claims.client_id.is_some() && claims.jti.is_some();
+        if self.access_tokens_complete && is_access_token && !complete {
             return Err(Inactive::FieldsMissing);
         }
+        match self.required.iter().all(|name| claims.has(name)) {
+            true => Ok(()),
+            false => Err(Inactive::FieldsMissing),
+        }
+    }
+
+    /// What the claims say, once the signature holds.
+    pub(crate) fn judge(&self, claims: &Claims, now: u64) -> Result<(), Inactive> {
         one_of(&self.issuers, claims.iss.as_ref(), Inactive::Issuer)?;
         self.judge_audience(claims)?;
         one_of(
@@ -195,7 +215,7 @@ impl Expect {
             claims.client_id.as_ref(),
             Inactive::ClientMismatch,
         )?;
-        self.judge_times(claims, Instant::from(now))
+        self.times.judge(claims, self.leeway_secs, now)
     }
 
     fn judge_audience(&self, claims: &Claims) -> Result<(), Inactive> {
@@ -206,42 +226,6 @@ impl Expect {
             Some(named) if named.iter().any(|one| self.audiences.contains(one)) => Ok(()),
             Some(_) => Err(Inactive::Audience),
         }
-    }
-
-    fn judge_times(&self, claims: &Claims, now: Instant) -> Result<(), Inactive> {
-        let (nbf, exp) = self.effective_times(claims)?;
-        let leeway = Instant::from(self.leeway_secs);
-        let starts = [nbf, claims.iat].into_iter().flatten().max();
-        if starts.is_some_and(|start| now.saturating_add(leeway) < start) {
-            return Err(Inactive::NotYetValid);
-        }
-        let end = exp.saturating_add(leeway);
-        let over = match self.times {
-            Times::Rfc => now >= end,
-            Times::Flipt => now > end,
-        };
-        if over {
-            Err(Inactive::ExpiredSignature)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn effective_times(&self, claims: &Claims) -> Result<(Option<Instant>, Instant), Inactive> {
-        if self.times == Times::Rfc {
-            return Ok((claims.nbf, claims.exp.ok_or(Inactive::FieldsMissing)?));
-        }
-        let start = [claims.iat, claims.nbf].into_iter().flatten().max();
-        let exp = match (claims.exp, start) {
-            (Some(exp), _) => exp,
-            (None, Some(start)) => start.saturating_add(FLIPT_FILL_SECS),
-            (None, None) => return Err(Inactive::FieldsMissing),
-        };
-        let nbf = claims
-            .nbf
-            .or(claims.iat)
-            .unwrap_or(exp.saturating_sub(FLIPT_FILL_SECS));
-        Ok((Some(nbf), exp))
     }
 }
 
@@ -261,64 +245,6 @@ mod tests {
 
     fn judge(expect: &Expect, claims: &str, now: u64) -> Result<(), Inactive> {
         expect.judge(&Claims::parse(claims.as_bytes()).unwrap(), now)
-    }
-
-    #[test]
-    fn a_token_is_active_before_exp_and_from_nbf_and_iat_on() {
-        let expect = Expect::new();
-        assert_eq!(judge(&expect, r#"{"exp":100}"#, 99), Ok(()));
-        assert_eq!(
-            judge(&expect, r#"{"exp":100}"#, 100),
-            Err(Inactive::ExpiredSignature)
-        );
-        assert_eq!(judge(&expect, r#"{"exp":100.5}"#, 100), Ok(()));
-        assert_eq!(
-            judge(&expect, r#"{"exp":100.5}"#, 101),
-            Err(Inactive::ExpiredSignature)
-        );
-        for name in ["nbf", "iat"] {
-            let claims = format!(r#"{{"exp":100,"{name}":50}}"#);
-            assert_eq!(judge(&expect, &claims, 49), Err(Inactive::NotYetValid));
-            assert_eq!(judge(&expect, &claims, 50), Ok(()));
-        }
-        assert_eq!(judge(&expect, "{}", 0), Err(Inactive::FieldsMissing));
-    }
-
-    #[test]
-    fn leeway_moves_both_sides_and_nothing_overflows() {
-        let lenient = Expect::new().leeway_secs(60);
-        assert_eq!(judge(&lenient, r#"{"exp":100}"#, 159), Ok(()));
-        assert_eq!(
-            judge(&lenient, r#"{"exp":100}"#, 160),
-            Err(Inactive::ExpiredSignature)
-        );
-        assert_eq!(judge(&lenient, r#"{"exp":200,"nbf":100}"#, 40), Ok(()));
-        assert_eq!(
-            judge(&lenient, r#"{"exp":200,"nbf":100}"#, 39),
-            Err(Inactive::NotYetValid)
-        );
-        for leeway in [0, 1, u64::MAX] {
-            for now in [0, 1, u64::MAX] {
-                for date in [
-                    "0",
-                    "-1e308",
-                    "1e308",
-                    "18446744073709551615",
-                    "-9223372036854775808",
-                ] {
-                    for expect in [Expect::new(), Expect::flipt()] {
-                        let claims = format!(r#"{{"exp":{date},"nbf":{date},"iat":{date}}}"#);
-                        let _ = judge(&expect.leeway_secs(leeway), &claims, now);
-                    }
-                }
-            }
-        }
-        let max = Expect::new().leeway_secs(u64::MAX);
-        assert_eq!(judge(&max, r#"{"exp":1}"#, u64::MAX), Ok(()));
-        assert_eq!(
-            judge(&max, r#"{"exp":0}"#, u64::MAX),
-            Err(Inactive::ExpiredSignature)
-        );
     }
 
     #[test]
@@ -349,12 +275,40 @@ mod tests {
                 );
             }
         }
-        let expect = Expect::new().require("tenant");
-        assert_eq!(
-            judge(&expect, r#"{"exp":9}"#, 1),
-            Err(Inactive::FieldsMissing)
-        );
-        assert_eq!(judge(&expect, r#"{"exp":9,"tenant":0}"#, 1), Ok(()));
+    }
+
+    #[test]
+    fn an_access_token_names_its_client_and_itself() {
+        let judge = |expect: &Expect, typ: Option<&str>, claims: &str| {
+            let typ = typ.map(str::to_owned);
+            let header = UnverifiedHeader {
+                alg: "HS256".to_owned(),
+                kid: None,
+                typ,
+            };
+            expect.judge_fields(&header, &Claims::parse(claims.as_bytes()).unwrap())
+        };
+        let strict = Expect::new();
+        let whole = r#"{"client_id":"c","jti":"j"}"#;
+        assert_eq!(judge(&strict, Some("at+jwt"), whole), Ok(()));
+        for part in [r#"{"client_id":"c"}"#, r#"{"jti":"j"}"#, "{}"] {
+            let no = Err(Inactive::FieldsMissing);
+            assert_eq!(judge(&strict, Some("at+jwt"), part), no, "{part}");
+            assert_eq!(
+                judge(&strict, Some("application/AT+jwt"), part),
+                no,
+                "{part}"
+            );
+            assert_eq!(judge(&strict, Some("JWT"), part), Ok(()));
+            assert_eq!(judge(&strict, None, part), Ok(()));
+            assert_eq!(
+                judge(&strict.clone().any_access_token(), Some("at+jwt"), part),
+                Ok(())
+            );
+        }
+        let tenant = Expect::new().require("tenant");
+        assert_eq!(judge(&tenant, None, whole), Err(Inactive::FieldsMissing));
+        assert_eq!(judge(&tenant, None, r#"{"tenant":0}"#), Ok(()));
     }
 
     #[test]

@@ -15,9 +15,7 @@ use super::key::{PublicPart, VerifyingKey};
 use super::key_error::KeyError;
 use super::new_claims::NewClaims;
 use super::pem;
-
-/// RFC 9068 section 2.1: what an access token says it is.
-const ACCESS_TOKEN: &str = "at+jwt";
+use super::policy::ACCESS_TOKEN;
 
 /// Names an HMAC secret. Its RFC 7638 thumbprint would be a plain hash of the secret.
 const SECRET_KID_CONTEXT: &str = "hallpass 2026-11 kid of an HMAC secret";

@@ -27,7 +27,7 @@ pub fn verify(
     let key = keys.select(&token.header)?;
     expect.judge_header(&token.header, key.algorithm())?;
     let payload = token.verify_signature(key)?;
-    Verified::judge(&payload, key, expect, now)
+    Verified::judge(&payload, &token.header, key, expect, now)
 }
 
 /// Verifies a JWS whose payload may be any octets (RFC 7515): the header and the signature, not a
@@ -92,11 +92,13 @@ pub struct Verified {
 impl Verified {
     pub(crate) fn judge(
         payload: &[u8],
+        header: &UnverifiedHeader,
         key: &VerifyingKey,
         expect: &Expect,
         now: u64,
     ) -> Result<Self, Inactive> {
         let claims = Claims::parse(payload)?;
+        expect.judge_fields(header, &claims)?;
         expect.judge(&claims, now)?;
         Ok(Self {
             algorithm: key.algorithm(),
