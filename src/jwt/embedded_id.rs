@@ -9,6 +9,9 @@ const HEAD: [u8; 8] = *b"eyJqdGki";
 const CHARACTERS: usize = 20;
 const OCTETS: usize = CHARACTERS / 4 * 3;
 
+/// Where the first dot of our own tokens is: their headers all have 82 octets.
+const DOT: usize = 110;
+
 /// Not a base64url character.
 const NONE: u8 = 0xff;
 
@@ -17,22 +20,32 @@ const VALUES: [u8; 256] = values();
 /// The id in a JWT that was issued here: where it should be, not whether it is genuine. `None` for
 /// every text that has something else in that place.
 ///
-/// Costs about as much as finding the first dot; allocates nothing.
+/// Reads 29 bytes, and more only if the header is not as long as ours are; allocates nothing.
 pub fn embedded_id(text: &[u8]) -> Option<[u8; 11]> {
-    let payload = &text[first_dot(text)? + 1..];
-    let (head, rest) = payload.split_first_chunk::<8>()?;
-    let characters = rest.first_chunk::<CHARACTERS>()?;
-    if *head != HEAD {
-        return None;
+    after_dot(text, DOT)
+        .or_else(|| after_dot(text, first_dot(text)?))
+        .and_then(decode)
+}
+
+/// The characters of the id, if what stands at `dot` is one and a payload of ours follows it.
+fn after_dot(text: &[u8], dot: usize) -> Option<&[u8; CHARACTERS]> {
+    let (dot, rest) = text.get(dot..)?.split_first()?;
+    let (head, rest) = rest.split_first_chunk::<8>()?;
+    if *dot == b'.' && *head == HEAD {
+        rest.first_chunk()
+    } else {
+        None
     }
-    let mut octets = [0; OCTETS];
-    let mut seen = 0;
-    for (group, out) in characters.chunks_exact(4).zip(octets.chunks_exact_mut(3)) {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|place| VALUES[usize::from(group[place])]);
+}
+
+fn decode(characters: &[u8; CHARACTERS]) -> Option<[u8; 11]> {
+    let (mut octets, mut seen) = ([0; OCTETS], 0);
+    let (groups, outs) = (characters.as_chunks::<4>().0, octets.as_chunks_mut::<3>().0);
+    for (group, out) in groups.iter().zip(outs) {
+        let [a, b, c, d] = group.map(|character| u32::from(VALUES[usize::from(character)]));
         seen |= a | b | c | d;
-        out[0] = a << 2 | b >> 4;
-        out[1] = b << 4 | c >> 2;
-        out[2] = c << 6 | d;
+        let [_, high, middle, low] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
+        *out = [high, middle, low];
     }
     match octets {
         [b':', b'"', id @ .., b'"', b','] if seen < 64 => Some(id),
@@ -40,8 +53,8 @@ pub fn embedded_id(text: &[u8]) -> Option<[u8; 11]> {
     }
 }
 
-/// Eight octets at a time: a header of ours has 110 characters. The exact zero-octet test of
-/// "Hacker's Delight" section 6-1; the lowest set bit is the first dot.
+/// Eight octets at a time, by the exact zero-octet test of "Hacker's Delight" section 6-1: the
+/// lowest set bit is the first dot.
 fn first_dot(text: &[u8]) -> Option<usize> {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;

@@ -195,10 +195,10 @@ impl Expect {
         if self.access_tokens_complete && is_access_token && !complete {
             return Err(Inactive::FieldsMissing);
         }
-        match self.required.iter().all(|name| claims.has(name)) {
-            true => Ok(()),
-            false => Err(Inactive::FieldsMissing),
+        if self.required.iter().any(|name| !claims.has(name)) {
+            return Err(Inactive::FieldsMissing);
         }
+        Ok(())
     }
 
     /// What the claims say, once the signature holds.

@@ -214,10 +214,8 @@ fn answer(
     let Some(token) = fields.get("token") else {
         return Err("no token".to_owned());
     };
-    let keys = match keys_of_case(fields, file, &case) {
-        Ok(keys) => keys,
-        Err(BadKeys::Missing) => return Err("no jwk, no jwks, no --jwks".to_owned()),
-        Err(BadKeys::Refused) => return refused(CONFIG_INVALID),
+    let Some(keys) = keys_of_case(fields, file, &case) else {
+        return refused(CONFIG_INVALID);
     };
     // The JSON serialization is an object, and no compact token.
     let Value::String(token) = token else {
@@ -229,31 +227,23 @@ fn answer(
     }
 }
 
-enum BadKeys {
-    Missing,
-    Refused,
-}
-
-fn keys_of_case(
-    fields: &Map<String, Value>,
-    file: Option<&KeySet>,
-    case: &Case,
-) -> Result<KeySet, BadKeys> {
-    let algorithm = case.algorithm.transpose().map_err(|()| BadKeys::Refused)?;
+/// The keys of the case, or those of the command line; nothing if there are none or they are bad.
+fn keys_of_case(fields: &Map<String, Value>, file: Option<&KeySet>, case: &Case) -> Option<KeySet> {
+    let algorithm = case.algorithm.transpose().ok()?;
     let given = |name| fields.get(name).filter(|value: &&Value| !value.is_null());
-    if let Some(jwk) = given("jwk") {
-        let key = VerifyingKey::from_jwk(json_text(jwk).as_bytes(), algorithm);
-        return key.map(KeySet::from).map_err(|_| BadKeys::Refused);
+    let is_set = |jwk: &&Value| jwk.get("keys").is_some();
+    if let Some(jwk) = given("jwk").filter(|jwk| !is_set(jwk)) {
+        return VerifyingKey::from_jwk(json_text(jwk).as_bytes(), algorithm)
+            .ok()
+            .map(KeySet::from);
     }
-    let keys = match (given("jwks"), file) {
-        (Some(jwks), _) => KeySet::from_jwks(json_text(jwks).as_bytes(), algorithm)
-            .map_err(|_| BadKeys::Refused)?,
-        (None, Some(file)) => file.clone(),
-        (None, None) => return Err(BadKeys::Missing),
+    let keys = match given("jwks").or(given("jwk")) {
+        Some(jwks) => KeySet::from_jwks(json_text(jwks).as_bytes(), algorithm).ok()?,
+        None => file?.clone(),
     };
     match algorithm {
-        Some(algorithm) => keys.of_algorithm(algorithm).ok_or(BadKeys::Refused),
-        None => Ok(keys),
+        Some(algorithm) => keys.of_algorithm(algorithm),
+        None => Some(keys),
     }
 }
 
