@@ -7,6 +7,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hallpass::jwt::{
     Algorithm, ClaimsMapping, Expect, ForeignIssuer, ForeignIssuers, KeySet, SigningKey,
@@ -79,7 +80,7 @@ fn passes(key: &SigningKey, verifying: VerifyingKey, expect: Expect, claims: &Va
     claims["iat"] = json!(NOW);
     let mapping = ClaimsMapping::client_from("/iat_text").metadata("m", "/sub");
     claims["iat_text"] = json!("client");
-    let issuer = ForeignIssuer::new(KeySet::from(verifying), expect, mapping);
+    let issuer = ForeignIssuer::new(Arc::new(KeySet::from(verifying)), expect, mapping);
     let issuers = ForeignIssuers::new(vec![issuer]).unwrap();
     let token = key
         .sign_payload("JWT", claims.to_string().as_bytes())

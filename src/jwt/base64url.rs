@@ -6,6 +6,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
 
 /// The octets behind `text`, or `None` if it is not their one spelling.
 pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
@@ -15,9 +16,9 @@ pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     Some(octets)
 }
 
-/// Appends the spelling of `octets` to `text`.
+/// Appends the spelling of `octets` to `text`. They may be a secret: nothing else keeps it.
 pub(crate) fn encode_into(octets: &[u8], text: &mut String) {
-    let mut spelled = vec![0; octets.len().div_ceil(3) * 4];
+    let mut spelled = Zeroizing::new(vec![0; octets.len().div_ceil(3) * 4]);
     // The slice holds the padded length, so it cannot be too short for the unpadded one.
     let length = URL_SAFE_NO_PAD
         .encode_slice(octets, &mut spelled)

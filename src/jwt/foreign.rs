@@ -113,10 +113,10 @@ mod tests {
     use super::*;
     use crate::jwt::{Algorithm, SharedKeys, SigningKey};
 
-    fn signer() -> (SigningKey, KeySet) {
+    fn signer() -> (SigningKey, Arc<KeySet>) {
         let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
         let keys = KeySet::from(key.verifying_key().clone());
-        (key, keys)
+        (key, Arc::new(keys))
     }
 
     fn token(key: &SigningKey, claims: &str) -> Vec<u8> {
@@ -189,7 +189,10 @@ mod tests {
             }
         }
         let ((_, old_keys), (new, new_keys)) = (signer(), signer());
-        let (shared, missed) = (SharedKeys::new(old_keys), Arc::new(AtomicUsize::new(0)));
+        let (shared, missed) = (
+            SharedKeys::new(KeySet::clone(&old_keys)),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let source = Counting(shared.clone(), Arc::clone(&missed));
         let issuers = ForeignIssuers::new(vec![issuer(source, "a")]).unwrap();
         let token = token(&new, r#"{"iss":"a","sub":"s","exp":100}"#);
@@ -198,7 +201,7 @@ mod tests {
             Inactive::UnknownKey
         );
         assert_eq!(missed.load(Ordering::Relaxed), 1);
-        shared.replace(new_keys);
+        shared.replace(KeySet::clone(&new_keys));
         assert!(issuers.verify(&token, 50).is_ok());
         assert_eq!(missed.load(Ordering::Relaxed), 1);
     }
@@ -211,7 +214,7 @@ mod tests {
             r#""io.flipt.auth.x":"kept","user":{"email":"e","role":["a"],"n":1}}"#
         );
         let mapping = ClaimsMapping::flipt().metadata("n", "/user/n");
-        let flipt = ForeignIssuer::new(keys.clone(), Expect::flipt(), mapping);
+        let flipt = ForeignIssuer::new(Arc::clone(&keys), Expect::flipt(), mapping);
         let flipt = ForeignIssuers::new(vec![flipt]).unwrap();
         let claims = claims.replace(r#""exp":100"#, r#""iat":40,"exp":100"#);
         let (_, client) = flipt.verify(&token(&key, &claims), 50).unwrap();

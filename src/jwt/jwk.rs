@@ -1,7 +1,7 @@
 //! One JSON Web Key of RFC 7517, read strictly and written publicly; private members are ignored.
 
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::algorithm::{Algorithm, KeyType};
 use super::base64url;
@@ -18,9 +18,19 @@ pub(crate) fn parse(text: &[u8], pin: Option<Algorithm>) -> Result<VerifyingKey,
     if text.len() > JWK_BYTES_MAX {
         return Err(KeyError::Unreadable { what: "JWK" });
     }
-    let members = json::object(text).ok_or(KeyError::Unreadable { what: "JWK" })?;
-    let key_type = key_type(&members)?;
-    from_members(&members, key_type, pin)
+    let mut members = json::object(text).ok_or(KeyError::Unreadable { what: "JWK" })?;
+    let key = key_type(&members).and_then(|key_type| from_members(&members, key_type, pin));
+    wipe(&mut members);
+    key
+}
+
+/// Wipes the members that are secret (RFC 7518 sections 6.2.2, 6.3.2 and 6.4.1).
+pub(crate) fn wipe(members: &mut Members) {
+    for name in ["k", "d", "p", "q", "dp", "dq", "qi"] {
+        if let Some(Value::String(secret)) = members.get_mut(name) {
+            secret.zeroize();
+        }
+    }
 }
 
 /// A key of a set: `fallback` serves the keys that state no `alg` and whose type it fits.

@@ -158,9 +158,24 @@ impl KeySet {
                 what: "JWK set of at most 64 KiB",
             }));
         }
-        let set = json::object(text).ok_or(bad(KeyError::Unreadable { what: "JWK set" }))?;
-        let Some(Value::Array(list)) = set.get("keys") else {
+        let mut set = json::object(text).ok_or(bad(KeyError::Unreadable { what: "JWK set" }))?;
+        let Some(Value::Array(list)) = set.get_mut("keys") else {
             return Err(bad(KeyError::Member { member: "keys" }));
+        };
+        let loaded = Self::load_list(list, fallback);
+        list.iter_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(jwk::wipe);
+        loaded
+    }
+
+    fn load_list(
+        list: &[Value],
+        fallback: Option<Algorithm>,
+    ) -> Result<(Option<Self>, Vec<KeySetError>), KeySetError> {
+        let bad = |reason| KeySetError {
+            index: None,
+            reason,
         };
         if list.is_empty() || list.len() > KEYS_MAX {
             return Err(bad(KeyError::Count));

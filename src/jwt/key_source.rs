@@ -15,13 +15,6 @@ pub trait KeySource: Send + Sync {
 }
 
 /// Keys that never change.
-impl KeySource for KeySet {
-    fn keys(&self) -> Arc<KeySet> {
-        Arc::new(self.clone())
-    }
-}
-
-/// Keys that never change.
 impl KeySource for Arc<KeySet> {
     fn keys(&self) -> Arc<KeySet> {
         Arc::clone(self)

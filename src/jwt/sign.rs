@@ -145,17 +145,25 @@ impl SigningKey {
 
     /// The private key as a JWK, once: the key is used up.
     pub fn into_private_jwk(self) -> PrivateKeyText {
-        let secret = Zeroizing::new(base64url::encode(&self.secret[..]));
-        let text = match self.verifying.to_jwk() {
-            Some(public) => format!(r#"{},"d":"{}"}}"#, public.trim_end_matches('}'), &*secret),
-            None => format!(
-                r#"{{"kty":"oct","k":"{}","kid":"{}","alg":"{}","use":"sig"}}"#,
-                &*secret,
-                self.kid,
-                self.algorithm()
-            ),
-        };
-        PrivateKeyText(Zeroizing::new(text))
+        // Large enough not to move, which would leave a copy behind.
+        let mut text = Zeroizing::new(String::with_capacity(512));
+        match self.verifying.to_jwk() {
+            Some(public) => {
+                text.push_str(public.trim_end_matches('}'));
+                text.push_str(r#","d":""#);
+            }
+            None => {
+                let (kid, alg) = (&self.kid, self.algorithm());
+                text.push_str(r#"{"kty":"oct","use":"sig","alg":""#);
+                text.push_str(alg.name());
+                text.push_str(r#"","kid":""#);
+                text.push_str(kid);
+                text.push_str(r#"","k":""#);
+            }
+        }
+        base64url::encode_into(&self.secret[..], &mut text);
+        text.push_str("\"}");
+        PrivateKeyText(text)
     }
 
     /// What has to be kept so that [`SigningKey::from_secret_bytes`] makes the key again.
