@@ -61,3 +61,8 @@ fn the_vectors_of_the_rfcs_hold() {
 fn the_vectors_of_wycheproof_hold() {
     check(include_str!("cases/jws/wycheproof_jws.json"), 211, 18);
 }
+
+#[test]
+fn the_vectors_of_a_peer_hold_for_every_algorithm() {
+    check(include_str!("cases/jws/peer_vectors.json"), 36, 12);
+}

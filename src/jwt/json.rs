@@ -129,7 +129,41 @@ fn number<E: Error>(text: &str) -> Result<Value, E> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..5)
+                    .prop_map(|members| members.into_iter().collect::<Value>()),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        /// The model is serde_json itself: where nothing is doubled or deep, we read as it does.
+        #[test]
+        fn what_is_not_refused_is_read_as_serde_json_reads_it(
+            members in prop::collection::btree_map(any::<String>(), any_value(), 0..6),
+        ) {
+            let text = members.into_iter().collect::<Value>().to_string();
+            let model: Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(object(text.as_bytes()).map(Value::Object), Some(model));
+        }
+    }
 
     #[test]
     fn a_name_given_twice_is_refused_at_every_level() {

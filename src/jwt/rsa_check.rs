@@ -53,7 +53,7 @@ pub(crate) fn check(n: &[u8], e: &[u8], bits_max: usize) -> Result<(), KeyError>
 
 /// Primes of the flawed generator are `k * M + 65537^a mod M` with `M` a product of small primes,
 /// so modulo each of these the modulus is a power of 65537. A sound key passes for one by chance
-/// about once in 2^27 (Nemec et al., "The Return of Coppersmith's Attack", section 3.2).
+/// about once in 2^28 (Nemec et al., "The Return of Coppersmith's Attack").
 fn is_roca(n: &[u8]) -> bool {
     PRIMES.iter().all(|&prime| {
         let (generator, wanted) = (65537 % prime, remainder(n, prime));
