@@ -1,0 +1,129 @@
+//! `Active`: the proof that a token was active when it was validated. Only the validator makes it.
+
+use core::fmt;
+
+use crate::credential::Source;
+use crate::inactive::Inactive;
+use crate::kind::Kind;
+use crate::live::Live;
+use crate::table::{Entry, Grant};
+use crate::token_id::TokenId;
+
+/// A token that was active when it was validated (RFC 7662 section 2.2).
+///
+/// It cannot be made outside this crate, copies in a register or two, and borrows what tokens
+/// share from the validator. What it says is as of the moment of validation: a revocation that
+/// comes later does not change it.
+#[derive(Clone, Copy)]
+pub struct Active<'v> {
+    live: &'v Live,
+    id: TokenId,
+    grant: u32,
+    expires_at: u32,
+    source: Option<Source>,
+}
+
+impl<'v> Active<'v> {
+    #[inline]
+    pub(crate) fn new(live: &'v Live, entry: &Entry) -> Self {
+        Self {
+            live,
+            id: entry.id,
+            grant: entry.grant,
+            expires_at: entry.expires_at,
+            source: None,
+        }
+    }
+
+    pub(crate) fn from_source(self, source: Source) -> Self {
+        Self {
+            source: Some(source),
+            ..self
+        }
+    }
+
+    /// The token's public handle.
+    pub fn token_id(&self) -> TokenId {
+        self.id
+    }
+
+    /// The client the token was issued to.
+    pub fn client_id(&self) -> &'v str {
+        self.live.client_name(self.grant().client)
+    }
+
+    /// What kind of credential was shown.
+    pub fn kind(&self) -> Kind {
+        // The store puts only numbers of kinds into grants.
+        Kind::from_u8(self.grant().kind).unwrap_or(Kind::Token)
+    }
+
+    /// The instant from which on it will be refused, in Unix seconds; `None`: never.
+    pub fn expires_at(&self) -> Option<u64> {
+        (self.expires_at != u32::MAX).then_some(u64::from(self.expires_at))
+    }
+
+    /// The token's scopes, sorted.
+    pub fn scopes(&self) -> impl ExactSizeIterator<Item = &'v str> + use<'v> {
+        let scopes = self
+            .live
+            .scope_sets
+            .get(self.grant().scopes)
+            .unwrap_or_default();
+        scopes.iter().map(|scope| &**scope)
+    }
+
+    /// Whether the token has `scope`, to the byte. No I/O, no allocation.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|held| held == scope)
+    }
+
+    /// Where in the request the credential stood, if a request was validated. A cookie needs a
+    /// defence against cross-site requests that a header does not.
+    pub fn source(&self) -> Option<Source> {
+        self.source
+    }
+
+    /// Goes on only if the token is `client`'s.
+    pub fn expect_client(self, client: &str) -> Result<Self, Inactive> {
+        if self.client_id() == client {
+            Ok(self)
+        } else {
+            Err(Inactive::ClientMismatch)
+        }
+    }
+
+    /// Goes on only if the token has `scope`.
+    pub fn expect_scope(self, scope: &str) -> Result<Self, Inactive> {
+        if self.has_scope(scope) {
+            Ok(self)
+        } else {
+            Err(Inactive::InsufficientScope)
+        }
+    }
+
+    /// Goes on only if the token is of `kind`.
+    pub fn expect_kind(self, kind: Kind) -> Result<Self, Inactive> {
+        if self.kind() == kind {
+            Ok(self)
+        } else {
+            Err(Inactive::Kind)
+        }
+    }
+
+    fn grant(&self) -> Grant {
+        self.live.grant(self.grant)
+    }
+}
+
+impl fmt::Debug for Active<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Active")
+            .field("token_id", &self.token_id())
+            .field("client_id", &self.client_id())
+            .field("kind", &self.kind())
+            .field("expires_at", &self.expires_at())
+            .field("source", &self.source)
+            .finish()
+    }
+}

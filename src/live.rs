@@ -1,0 +1,160 @@
+//! What is alive right now, in memory: the table, what tokens share, and the highest time seen.
+//! Written by the store, read by its validators; does no I/O.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+
+use crate::clock::StoreClock;
+use crate::digest::{DigestKey, DigestKeys};
+use crate::inactive::Inactive;
+use crate::table::{CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, ScopeSets, Table};
+
+/// Above every token id: nothing is alive. Set when the store is closed or forked away.
+const NOTHING: u64 = u64::MAX;
+
+const OPEN: u8 = 0;
+const CLOSED: u8 = 1;
+const FORKED: u8 = 2;
+
+pub(crate) struct Live {
+    pub(crate) table: Table,
+    pub(crate) grants: Grants,
+    pub(crate) client_names: Names,
+    pub(crate) scope_sets: ScopeSets,
+    pub(crate) digests: DigestKeys,
+    clock: StoreClock,
+    /// The highest time seen. Written at most once a second, so readers share it in peace.
+    latest_secs: CachePadded<AtomicU64>,
+    /// The least token id alive in the whole store.
+    epoch: CachePadded<AtomicU64>,
+    /// How many tokens stand in the table by digest instead of id; usually none, and then the
+    /// second look-up is not made.
+    placed_by_digest: AtomicU64,
+    state: AtomicU8,
+    opened_by: u32,
+}
+
+impl Live {
+    pub(crate) fn new(
+        key: &DigestKey,
+        clock: StoreClock,
+        tokens: usize,
+        latest_secs: u64,
+    ) -> Result<Self, NotInserted> {
+        Ok(Self {
+            table: Table::with_capacity(tokens)?,
+            grants: Grants::new(),
+            client_names: Names::new(),
+            scope_sets: ScopeSets::new(),
+            digests: DigestKeys::new(key),
+            clock,
+            latest_secs: CachePadded::new(AtomicU64::new(latest_secs)),
+            epoch: CachePadded::new(AtomicU64::new(0)),
+            placed_by_digest: AtomicU64::new(0),
+            state: AtomicU8::new(OPEN),
+            opened_by: std::process::id(),
+        })
+    }
+
+    /// The time now, in Unix seconds. It never goes back, whatever the clock does.
+    #[inline]
+    pub(crate) fn now_secs(&self) -> u64 {
+        let now = self.clock.now_secs();
+        let latest = self.latest_secs.load(Ordering::Relaxed);
+        if now <= latest {
+            latest
+        } else {
+            self.advance(now)
+        }
+    }
+
+    /// Once a second: remembers the new second, and looks whether this is still the process that
+    /// opened the store. (Asking for the process id at every call would cost a system call.)
+    #[cold]
+    fn advance(&self, now: u64) -> u64 {
+        if std::process::id() != self.opened_by {
+            self.shut(FORKED);
+        }
+        self.latest_secs.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+
+    /// The highest time seen so far.
+    pub(crate) fn latest_secs(&self) -> u64 {
+        self.latest_secs.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn opened_by(&self) -> u32 {
+        self.opened_by
+    }
+
+    /// The least token id alive in the whole store.
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Raises the store's epoch; it never falls.
+    pub(crate) fn raise_epoch(&self, epoch: u64) {
+        self.epoch.fetch_max(epoch, Ordering::AcqRel);
+    }
+
+    pub(crate) fn close(&self) {
+        self.shut(CLOSED);
+    }
+
+    fn shut(&self, state: u8) {
+        self.state.store(state, Ordering::Release);
+        self.raise_epoch(NOTHING);
+    }
+
+    /// Why nothing is alive, if that is so.
+    pub(crate) fn shut_reason(&self) -> Option<Inactive> {
+        match self.state.load(Ordering::Acquire) {
+            OPEN => None,
+            FORKED => Some(Inactive::Forked),
+            _ => Some(Inactive::Unavailable),
+        }
+    }
+
+    /// Revoked for good: by id, with its client's, or with everything. A disabled client's is not.
+    pub(crate) fn is_revoked(&self, entry: &Entry) -> bool {
+        let id = entry.id.as_u64();
+        entry.revoked || id < self.epoch() || id < self.client_epoch(entry)
+    }
+
+    /// The least id alive of the client of this token.
+    pub(crate) fn client_epoch(&self, entry: &Entry) -> u64 {
+        self.grants.least_alive(entry.grant) & !CLIENT_DISABLED
+    }
+
+    /// What the token shares with others.
+    pub(crate) fn grant(&self, number: u32) -> Grant {
+        // An entry's grant is written before the entry is: it is always there.
+        const NONE: Grant = Grant {
+            client: u32::MAX,
+            scopes: u32::MAX,
+            kind: 0,
+            not_before: u32::MAX,
+        };
+        self.grants.get(number).unwrap_or(NONE)
+    }
+
+    /// The name of a client by its number.
+    pub(crate) fn client_name(&self, number: u32) -> &str {
+        self.client_names.get(number).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn has_placed_by_digest(&self) -> bool {
+        self.placed_by_digest.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn count_placed_by_digest(&self, more: bool) {
+        if more {
+            self.placed_by_digest.fetch_add(1, Ordering::AcqRel);
+        } else {
+            self.placed_by_digest.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}

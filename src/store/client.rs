@@ -1,0 +1,155 @@
+//! Clients: disabling, enabling, and the word in memory that says which of their tokens live.
+
+use super::change::Change;
+use super::control::{Client, Control};
+use super::{Core, Store};
+use crate::client_id::ClientId;
+use crate::error::Error;
+use crate::record::TokenRecord;
+use crate::table::{CLIENT_DISABLED, Grant};
+use crate::token_id::TokenId;
+
+impl Store {
+    /// Disables a client: its tokens are refused, and none is issued, until it is enabled again.
+    /// A client the store has not met yet can be disabled too.
+    ///
+    /// When this has returned, with `Ok` **or** `Err`, no validation that starts later accepts a
+    /// token of the client.
+    pub fn disable_client(&self, client: &str) -> Result<(), Error> {
+        self.set_disabled(&ClientId::new(client)?, true)
+    }
+
+    /// Enables a client again. What was revoked meanwhile stays revoked.
+    pub fn enable_client(&self, client: &str) -> Result<(), Error> {
+        self.set_disabled(&ClientId::new(client)?, false)
+    }
+
+    fn set_disabled(&self, client: &ClientId, disabled: bool) -> Result<(), Error> {
+        // Enabling makes tokens live, so it must be durable first; disabling the other way round.
+        let mut control = if disabled {
+            self.core.control()?
+        } else {
+            self.core.writable()?
+        };
+        if !disabled
+            && self
+                .core
+                .known_client(&mut control, client.as_str())
+                .is_none()
+        {
+            return Ok(());
+        }
+        let (_, known) = self.core.client(&mut control, client)?;
+        let change = Change::DisableClient {
+            client: client.as_str().into(),
+            disabled,
+        };
+        if disabled {
+            known.disabled = true;
+            known.disables += 1;
+            self.core.publish(known);
+            return self.core.commit(control, [change]);
+        }
+        let disables = known.disables;
+        self.core.commit(control, [change])?;
+        let mut control = self.core.control()?;
+        let (_, known) = self.core.client(&mut control, client)?;
+        // Whoever disabled the client meanwhile had the last word.
+        if known.disables == disables {
+            known.disabled = false;
+            self.core.publish(known);
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    /// What validators read: the least token id alive, and whether the client is disabled.
+    fn word(&self) -> u64 {
+        self.epoch | if self.disabled { CLIENT_DISABLED } else { 0 }
+    }
+}
+
+impl Core {
+    /// The client with its number, if it has ever been met.
+    pub(super) fn find_client<'c>(
+        &self,
+        control: &'c mut Control,
+        client: &str,
+    ) -> Option<(u32, &'c mut Client)> {
+        let number = self.live.client_names.find(client)?;
+        control
+            .clients
+            .get_mut(&number)
+            .map(|client| (number, client))
+    }
+
+    /// The client with its number, if the store has anything to say of it.
+    pub(super) fn known_client<'c>(
+        &self,
+        control: &'c mut Control,
+        client: &str,
+    ) -> Option<(u32, &'c mut Client)> {
+        self.find_client(control, client)
+            .filter(|(_, client)| client.is_known())
+    }
+
+    /// The client with its number, made if it is new.
+    pub(super) fn client<'c>(
+        &self,
+        control: &'c mut Control,
+        client: &ClientId,
+    ) -> Result<(u32, &'c mut Client), Error> {
+        let number = self
+            .live
+            .client_names
+            .intern(client.as_str())
+            .ok_or_else(too_many)?;
+        Ok((number, control.clients.entry(number).or_default()))
+    }
+
+    /// Makes the client's word visible to validators: each of its grants carries it.
+    pub(super) fn publish(&self, client: &Client) {
+        for grant in &client.grants {
+            self.live.grants.set_least_alive(*grant, client.word());
+        }
+    }
+
+    /// The grant of the token `id` of a client, made if it is new.
+    pub(super) fn grant(
+        &self,
+        number: u32,
+        client: &mut Client,
+        id: TokenId,
+        record: &TokenRecord,
+    ) -> Result<u32, Error> {
+        let scopes: Vec<&str> = record.scopes.iter().map(|scope| &**scope).collect();
+        let grant = Grant {
+            client: number,
+            scopes: self.live.scope_sets.intern(&scopes).ok_or_else(too_many)?,
+            kind: record.kind,
+            not_before: record.not_before,
+        };
+        // Grants are numbered in order, and only here, under the lock of the control plane.
+        let grants = self.live.grants.len();
+        let grant = self.live.grants.intern(grant).ok_or_else(too_many)?;
+        if grant as usize >= grants {
+            client.grants.push(grant);
+            self.live.grants.restore_least_alive(grant, client.word());
+        }
+        if client.word() > id.as_u64() {
+            // Found dead on disk: validators must look at the word.
+            self.live.grants.set_least_alive(grant, client.word());
+        }
+        Ok(grant)
+    }
+}
+
+/// What many tokens share is numbered with 28 bits.
+fn too_many() -> Error {
+    Error::Limit {
+        limit: "clients_max",
+        max: 1 << 28,
+        got: (1 << 28) + 1,
+    }
+}

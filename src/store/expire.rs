@@ -1,0 +1,31 @@
+//! Shortening the life of a token. It can only get shorter: a token must not prolong itself.
+
+use super::Store;
+use super::change::Change;
+use crate::error::Error;
+use crate::new_token::instant;
+use crate::token_id::TokenId;
+
+impl Store {
+    /// Lets the token expire at `unix_secs`, or at once if that has passed; an expiry that is
+    /// already earlier stays. Yields when it expires now, or `None` if the store knows no such
+    /// token.
+    pub fn expire(&self, id: TokenId, unix_secs: u64) -> Result<Option<u64>, Error> {
+        let expires_at = instant("expires_at_max", unix_secs)?;
+        let control = self.core.control()?;
+        let Some(entry) = self.core.entry_of(id)? else {
+            return Ok(None);
+        };
+        if entry.expires_at <= expires_at {
+            return Ok(Some(u64::from(entry.expires_at)));
+        }
+        self.core
+            .live
+            .table
+            .writer()
+            .set_expiry(entry.place(), id, expires_at);
+        self.core
+            .commit(control, [Change::Shorten { id, expires_at }])?;
+        Ok(Some(u64::from(expires_at)))
+    }
+}

@@ -1,0 +1,187 @@
+//! The folder of a store: what lies where in it, its lock, its key file, and the checks that come
+//! before sled may touch anything.
+//!
+//! ```text
+//! <path>/lock         held while the store is open
+//! <path>/digest.key   the digest key, unless it is kept outside; readable by its owner only
+//! <path>/seal         the sidecar
+//! <path>/data/        sled's files
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::digest::DigestKey;
+use crate::disk::sidecar;
+use crate::error::Error;
+
+const KEY_MAGIC: &[u8] = b"hallpass digest key 1\n";
+const NAMES: [&str; 4] = ["lock", "digest.key", "seal", "data"];
+
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The lock lives as long as this handle.
+    pub(super) lock: File,
+}
+
+impl Folder {
+    /// Finds or makes the folder and locks it. Nothing in it is changed yet.
+    pub(super) fn lock(path: &Path, create: bool) -> Result<Self, Error> {
+        match fs::metadata(path) {
+            Ok(found) if !found.is_dir() => {
+                return Err(Error::NotADirectory {
+                    path: path.to_owned(),
+                });
+            }
+            Ok(_) => check_is_ours(path, create)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if !create {
+                    return Err(Error::NotFound {
+                        path: path.to_owned(),
+                    });
+                }
+                fs::create_dir_all(path).map_err(opening("making the store's folder"))?;
+            }
+            Err(error) => return Err(opening("looking for the store")(error)),
+        }
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"))
+            .map_err(opening("opening the lock file"))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked {
+                path: path.to_owned(),
+            }),
+            Err(TryLockError::Error(error)) => Err(opening("locking the store")(error)),
+        }
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    pub(super) fn sidecar(&self) -> PathBuf {
+        self.path.join("seal")
+    }
+
+    /// Refuses what is visibly not for this release, or visibly incomplete, before sled opens and
+    /// thereby touches it.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let sidecar = match fs::read(self.sidecar()) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(opening("reading the sidecar")(error)),
+        };
+        if let Some(found) = sidecar::newer_format(&sidecar) {
+            return Err(Error::NewerFormat {
+                found,
+                known: sidecar::FORMAT,
+            });
+        }
+        if !self.data().join("db").exists() && sidecar.iter().any(|byte| *byte != 0) {
+            return Err(Error::corrupt("the database is missing beside its sidecar"));
+        }
+        Ok(())
+    }
+
+    /// The digest key: the caller's, or the one in the key file, which is made if the store is new.
+    pub(super) fn digest_key(&self, supplied: Option<DigestKey>) -> Result<DigestKey, Error> {
+        if let Some(key) = supplied {
+            return Ok(key);
+        }
+        let path = self.path.join("digest.key");
+        match File::open(&path) {
+            Ok(file) => read_key(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if self.data().join("db").exists() {
+                    return Err(Error::WrongDigestKey);
+                }
+                make_key(&path).map_err(opening("making the digest key"))
+            }
+            Err(error) => Err(opening("opening the digest key")(error)),
+        }
+    }
+}
+
+/// A folder with other things in it is somebody else's.
+fn check_is_ours(path: &Path, create: bool) -> Result<(), Error> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(opening("reading the store's folder"))? {
+        names.push(
+            entry
+                .map_err(opening("reading the store's folder"))?
+                .file_name(),
+        );
+    }
+    let ours = names
+        .iter()
+        .filter(|name| NAMES.iter().any(|ours| *name == *ours))
+        .count();
+    match (ours, names.len()) {
+        (0, 0) if create => Ok(()),
+        (0, _) if !create => Err(Error::NotFound {
+            path: path.to_owned(),
+        }),
+        (0, _) => Err(Error::NotAStore {
+            path: path.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn read_key(mut file: File) -> Result<DigestKey, Error> {
+    let damaged = || Error::corrupt("the digest key file is not one");
+    let mut bytes = Zeroizing::new(Vec::with_capacity(128));
+    (&mut file)
+        .take(128)
+        .read_to_end(&mut bytes)
+        .map_err(opening("reading the digest key"))?;
+    let rest = bytes.strip_prefix(KEY_MAGIC).ok_or_else(damaged)?;
+    let (key, checksum) = rest.split_first_chunk::<32>().ok_or_else(damaged)?;
+    if checksum != crc32fast::hash(key).to_be_bytes() {
+        return Err(damaged());
+    }
+    Ok(DigestKey::from_bytes(*key))
+}
+
+/// Makes the key durable before the first record is digested with it: written whole under another
+/// name, synced, then renamed.
+fn make_key(path: &Path) -> io::Result<DigestKey> {
+    let mut key = Zeroizing::new([0; 32]);
+    crate::secret::fill_random(&mut *key)?;
+    let mut bytes = Zeroizing::new(KEY_MAGIC.to_vec());
+    bytes.extend_from_slice(&*key);
+    bytes.extend_from_slice(&crc32fast::hash(&*key).to_be_bytes());
+
+    let unfinished = path.with_extension("new");
+    let _ = fs::remove_file(&unfinished);
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&unfinished)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(DigestKey::from_bytes(*key))
+}
+
+fn opening(doing: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::Io {
+        doing,
+        consequence: "the store was not opened",
+        source,
+    }
+}

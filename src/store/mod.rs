@@ -1,0 +1,150 @@
+//! The control plane: opens, issues, revokes, lists, purges. It does I/O and can fail.
+
+mod change;
+mod client;
+mod control;
+mod expire;
+mod fill;
+mod folder;
+mod issue;
+mod list;
+mod open;
+mod purge;
+mod revoke;
+mod scan;
+mod stats;
+mod verify;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::disk::Disk;
+use crate::error::Error;
+use crate::live::Live;
+use crate::options::{Durability, OnProgress, Options};
+use crate::record::MacKey;
+use crate::seal::Seal;
+use crate::validator::Validator;
+use change::Change;
+use control::Control;
+
+pub use list::{Page, TokenInfo, TokenStatus};
+pub use purge::Purged;
+pub use revoke::{Revocation, RevokeReason};
+pub use stats::Stats;
+pub use verify::Verified;
+
+/// A store of tokens in a directory: the control plane.
+///
+/// All its methods take `&self` and may be called from any thread; writers share syncs. When it is
+/// dropped or closed, its validators refuse everything.
+///
+/// # What a crash may leave
+/// What returned `Ok` is there. What did not is wholly there or wholly absent.
+///
+/// # After a failed write
+/// The store answers from memory and refuses further changes with [`Error::ReadOnly`] until it is
+/// reopened. A revocation that failed to reach the disk still holds in memory.
+#[derive(Debug)]
+pub struct Store {
+    core: Arc<Core>,
+}
+
+struct Core {
+    live: Arc<Live>,
+    disk: Box<dyn Disk>,
+    mac_key: MacKey,
+    control: Mutex<Control>,
+    /// A group has become durable, or failed.
+    committed: Condvar,
+    /// The seal of the last group; its lock orders the groups.
+    sealed: Mutex<Seal>,
+    /// Held by the one purge that runs.
+    purging: Mutex<()>,
+    purge_grace_secs: u64,
+    durability: Durability,
+    prefix: String,
+    tokens_max: u64,
+    tokens_per_client_max: u64,
+    on_progress: Option<OnProgress>,
+    /// Held while the store is open.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Opens the store in the directory `path`, making one if there is none, with the defaults of
+    /// [`Options`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Options::new().open(path)
+    }
+
+    /// A handle that validates.
+    pub fn validator(&self) -> Validator {
+        Validator::new(Arc::clone(&self.core.live))
+    }
+
+    /// The number of groups ever written. Keep it somewhere else, and
+    /// [`Options::least_generation`] will notice when the directory is rolled back.
+    pub fn generation(&self) -> u64 {
+        self.core
+            .sealed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .generation
+    }
+
+    /// Makes everything so far durable, the highest time seen included.
+    ///
+    /// With [`Durability::Sync`] it is needed only to keep the clock's mark: a store that is
+    /// killed without it may, after a restart with a clock set back, take for active a token that
+    /// expired since the last write.
+    pub fn flush(&self) -> Result<(), Error> {
+        let control = self.core.writable()?;
+        self.core.commit(control, [Change::Flush])
+    }
+
+    /// Flushes and closes the store: from here on its validators refuse everything with
+    /// [`Inactive::Unavailable`](crate::Inactive::Unavailable). Dropping the store does the same,
+    /// but cannot report a failure.
+    pub fn close(self) -> Result<(), Error> {
+        match self.core.shut() {
+            // The failure was reported when it happened; there is nothing left to flush.
+            Err(Error::ReadOnly { .. }) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let _ = self.core.shut();
+    }
+}
+
+impl Core {
+    /// Flushes and closes, once.
+    fn shut(&self) -> Result<(), Error> {
+        // Nothing may validate once another process can open the store and revoke.
+        self.live.close();
+        let control = match self.writable() {
+            Err(Error::Closed) => return Ok(()),
+            control => control?,
+        };
+        let flushed = self.commit(control, [Change::Flush]);
+        self.control
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .closed = true;
+        flushed
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core")
+            .field("durability", &self.durability)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}

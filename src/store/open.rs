@@ -1,0 +1,211 @@
+//! Opening: the folder, the lock, the key, the format, the seal, the clock; then memory is filled.
+
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex};
+
+use super::control::{Control, not_inserted};
+use super::folder::Folder;
+use super::{Core, Store};
+use crate::digest::DigestKey;
+use crate::disk::sidecar::{self, Mark};
+use crate::disk::sled::SledDisk;
+use crate::disk::{Disk, Tree, Write};
+use crate::error::Error;
+use crate::live::Live;
+use crate::options::Options;
+use crate::record::{self, MacKey};
+use crate::seal::{SEAL_KEY, Seal};
+
+/// The key of the store's own record in the meta tree:
+/// `format (1) || store id (16) || proof of the digest key (16) || CRC-32 (4)`.
+const STORE_KEY: &[u8] = b"store";
+/// How far the clock may stand before a time the store has seen, in seconds: clocks are mended by
+/// minutes; a day is a fault.
+const CLOCK_SLACK_SECS: u64 = 24 * 3600;
+
+impl Store {
+    pub(crate) fn open_path(path: &Path, options: Options) -> Result<Self, Error> {
+        let folder = Folder::lock(path, options.create)?;
+        folder.check()?;
+        let key = folder.digest_key(options.digest_key.clone())?;
+        let disk = SledDisk::open(&folder.data(), &folder.sidecar(), options.cache_bytes)?;
+        Self::open_disk(Box::new(disk), key, Some(folder.lock), options)
+    }
+
+    pub(crate) fn open_disk(
+        disk: Box<dyn Disk>,
+        key: DigestKey,
+        lock: Option<std::fs::File>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let mac_key = MacKey::new(&key);
+        let seal = if is_new(&*disk)? {
+            make(&*disk, &mac_key)?
+        } else {
+            check_store_record(&*disk, &mac_key)?;
+            read_seal(&*disk, &mac_key)?
+        };
+        check_generation(&*disk, &mac_key, &seal, options.least_generation)?;
+        let now_secs = options.clock.now_secs();
+        let slack = if options.accept_clock_reset {
+            u64::MAX
+        } else {
+            CLOCK_SLACK_SECS
+        };
+        if now_secs.saturating_add(slack) < seal.latest_secs {
+            return Err(Error::ClockAnomaly {
+                now_secs,
+                seen_secs: seal.latest_secs,
+            });
+        }
+        let latest_secs = if now_secs.saturating_add(CLOCK_SLACK_SECS) < seal.latest_secs {
+            now_secs
+        } else {
+            now_secs.max(seal.latest_secs)
+        };
+        let tokens = usize::try_from(seal.tokens).unwrap_or(usize::MAX);
+        let live = Live::new(&key, options.clock, tokens, latest_secs).map_err(not_inserted)?;
+        live.raise_epoch(seal.epoch);
+        let core = Core {
+            live: Arc::new(live),
+            disk,
+            mac_key,
+            control: Mutex::new(Control::new()),
+            committed: Condvar::new(),
+            sealed: Mutex::new(seal),
+            purging: Mutex::new(()),
+            purge_grace_secs: options.purge_grace_secs,
+            durability: options.durability,
+            prefix: options.prefix,
+            tokens_max: options.tokens_max,
+            tokens_per_client_max: options.tokens_per_client_max,
+            on_progress: options.on_progress,
+            _lock: lock,
+        };
+        core.fill()?;
+        Ok(Self {
+            core: Arc::new(core),
+        })
+    }
+}
+
+/// A store is new if nothing was ever acknowledged: no record, and no mark in the sidecar.
+fn is_new(disk: &dyn Disk) -> Result<bool, Error> {
+    if disk.get(Tree::Meta, STORE_KEY)?.is_some() {
+        return Ok(false);
+    }
+    for tree in Tree::ALL {
+        if disk.scan(tree, b"").next().is_some() {
+            return Err(Error::corrupt("the record of the store itself is missing"));
+        }
+    }
+    if disk.read_sidecar()?.iter().any(|byte| *byte != 0) {
+        return Err(Error::corrupt("the database is empty beside its sidecar"));
+    }
+    Ok(true)
+}
+
+/// Writes the first group: the store's own record and a seal over nothing.
+fn make(disk: &dyn Disk, mac_key: &MacKey) -> Result<Seal, Error> {
+    let mut store_id = [0; 16];
+    crate::secret::fill_random(&mut store_id).map_err(|source| Error::Io {
+        doing: "drawing a store id",
+        consequence: "the store was not made",
+        source,
+    })?;
+    let mut bytes = vec![sidecar::FORMAT];
+    bytes.extend_from_slice(&store_id);
+    let proof = mac_key.mac(Tree::Meta, STORE_KEY, &bytes);
+    bytes.extend_from_slice(&proof.to_be_bytes());
+    bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+
+    let seal = Seal {
+        generation: 1,
+        ..Seal::default()
+    };
+    let (sealed, _) = record::encode(mac_key, Tree::Meta, SEAL_KEY, &seal)?;
+    disk.apply(&[
+        Write {
+            tree: Tree::Meta,
+            key: STORE_KEY.to_vec(),
+            value: Some(bytes),
+        },
+        Write {
+            tree: Tree::Meta,
+            key: SEAL_KEY.to_vec(),
+            value: Some(sealed),
+        },
+    ])?;
+    disk.sync()?;
+    let (at, slot) = seal.mark().to_slot(mac_key);
+    disk.write_sidecar(at, &slot)?;
+    Ok(seal)
+}
+
+/// Tells damage, a newer format and another key apart.
+fn check_store_record(disk: &dyn Disk, mac_key: &MacKey) -> Result<(), Error> {
+    let damaged = || Error::corrupt("the record of the store itself does not match its checksum");
+    let bytes = disk.get(Tree::Meta, STORE_KEY)?.ok_or_else(damaged)?;
+    let (rest, checksum) = bytes.split_last_chunk::<4>().ok_or_else(damaged)?;
+    if crc32fast::hash(rest).to_be_bytes() != *checksum {
+        return Err(damaged());
+    }
+    let format = *rest.first().ok_or_else(damaged)?;
+    if format > sidecar::FORMAT {
+        return Err(Error::NewerFormat {
+            found: format,
+            known: sidecar::FORMAT,
+        });
+    }
+    let (head, proof) = rest.split_last_chunk::<16>().ok_or_else(damaged)?;
+    if mac_key.mac(Tree::Meta, STORE_KEY, head).to_be_bytes() != *proof {
+        return Err(Error::WrongDigestKey);
+    }
+    Ok(())
+}
+
+fn read_seal(disk: &dyn Disk, mac_key: &MacKey) -> Result<Seal, Error> {
+    let bytes = disk
+        .get(Tree::Meta, SEAL_KEY)?
+        .ok_or_else(|| Error::corrupt("the seal is missing"))?;
+    Ok(record::decode(mac_key, Tree::Meta, SEAL_KEY, &bytes)?.0)
+}
+
+/// The database may be ahead of its sidecar (a crash between the two, or buffered writes), never
+/// behind it.
+fn check_generation(
+    disk: &dyn Disk,
+    mac_key: &MacKey,
+    seal: &Seal,
+    least_generation: u64,
+) -> Result<(), Error> {
+    let required = match Mark::newest(mac_key, &disk.read_sidecar()?) {
+        Some(mark) if mark.generation == seal.generation && mark.digest != seal.digest => {
+            return Err(Error::corrupt(
+                "the seal and the sidecar tell different stories",
+            ));
+        }
+        Some(mark) if mark.generation < seal.generation => {
+            // The slot after the newest may be torn. It is mended before the next group overwrites
+            // the other one, or a second torn write would leave none. The database goes first: what
+            // it reads back now need not be durable yet.
+            disk.sync()?;
+            let (at, slot) = seal.mark().to_slot(mac_key);
+            disk.write_sidecar(at, &slot)?;
+            mark.generation
+        }
+        Some(mark) => mark.generation,
+        None if seal.generation > 1 => {
+            return Err(Error::corrupt("the sidecar is missing or damaged"));
+        }
+        None => 0,
+    };
+    let required = required.max(least_generation);
+    if seal.generation < required {
+        return Err(Error::RolledBack {
+            found: seal.generation,
+            required,
+        });
+    }
+    Ok(())
+}

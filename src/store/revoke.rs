@@ -1,0 +1,129 @@
+//! Revoking: one token, all of a client, everything. Memory first, then disk.
+
+use super::change::Change;
+use super::{Core, Store};
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::record::RevokedRecord;
+use crate::table::{Entry, Place};
+use crate::token_id::TokenId;
+use crate::token_text;
+
+/// The longest reason and the longest name of who revoked, in bytes.
+const REASON_MAX_BYTES: usize = 256;
+
+/// What a revocation found. All three leave the token dead (RFC 7009 section 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// The token was there, and is revoked now.
+    Revoked,
+    /// It had been revoked before; the first reason stands.
+    AlreadyRevoked,
+    /// The store knows no such token.
+    Unknown,
+}
+
+/// Why, and by whom, for the record. Neither is ever told to a client.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RevokeReason<'a> {
+    /// Why, at most 256 bytes.
+    pub reason: &'a str,
+    /// By whom, at most 256 bytes.
+    pub by: &'a str,
+}
+
+impl Store {
+    /// Revokes the token with this id.
+    ///
+    /// When this has returned, with `Ok` **or** `Err`, no [`validate`](crate::Validator::validate)
+    /// that starts later on any thread accepts it. With `Ok` that also survives a crash.
+    pub fn revoke(&self, id: TokenId) -> Result<Revocation, Error> {
+        self.revoke_because(id, RevokeReason::default())
+    }
+
+    /// [`Store::revoke`], with a reason for the record.
+    pub fn revoke_because(&self, id: TokenId, why: RevokeReason<'_>) -> Result<Revocation, Error> {
+        Error::check_limit("reason_max_bytes", REASON_MAX_BYTES, why.reason.len())?;
+        Error::check_limit("reason_max_bytes", REASON_MAX_BYTES, why.by.len())?;
+        let control = self.core.control()?;
+        let Some(entry) = self.core.entry_of(id)? else {
+            return Ok(Revocation::Unknown);
+        };
+        if entry.revoked {
+            // Another thread may be writing it still: what is said here must be durable too.
+            self.core.commit(control, None)?;
+            return Ok(Revocation::AlreadyRevoked);
+        }
+        // Memory first: whatever becomes of the disk, the token is dead from here on.
+        self.core.live.table.writer().revoke(entry.place(), id);
+        let revoked = RevokedRecord {
+            at: self.core.live.now_secs(),
+            reason: why.reason.into(),
+            by: why.by.into(),
+        };
+        self.core
+            .commit(control, [Change::Revoke { id, revoked }])?;
+        Ok(Revocation::Revoked)
+    }
+
+    /// Revokes the token with this text. Texts that are no tokens are [`Revocation::Unknown`].
+    pub fn revoke_text(&self, text: &str) -> Result<Revocation, Error> {
+        match self.core.find_text(text.as_bytes()) {
+            Some(entry) => self.revoke(entry.id),
+            None => Ok(Revocation::Unknown),
+        }
+    }
+
+    /// Revokes every token of `client` issued so far, those being issued at this moment included,
+    /// in constant time. Yields whether the store knows the client.
+    pub fn revoke_all(&self, client: &str) -> Result<bool, Error> {
+        let mut control = self.core.control()?;
+        let epoch = self.core.next_id(&mut control)?.as_u64();
+        let Some((_, known)) = self.core.known_client(&mut control, client) else {
+            return Ok(false);
+        };
+        known.epoch = epoch;
+        self.core.publish(known);
+        let change = Change::RaiseClient {
+            client: client.into(),
+            epoch,
+        };
+        self.core.commit(control, [change])?;
+        Ok(true)
+    }
+
+    /// The kill switch: revokes every token of every client issued so far.
+    pub fn revoke_everything(&self) -> Result<(), Error> {
+        let mut control = self.core.control()?;
+        let epoch = self.core.next_id(&mut control)?.as_u64();
+        self.core.live.raise_epoch(epoch);
+        self.core.commit(control, [Change::RaiseAll { epoch }])
+    }
+}
+
+impl Core {
+    /// The table's entry of a token that has been issued.
+    pub(super) fn entry_of(&self, id: TokenId) -> Result<Option<Entry>, Error> {
+        let writer = self.live.table.writer();
+        if let Some(entry) = writer.find(Place::of_id(id), id) {
+            return Ok(Some(entry));
+        }
+        if !self.live.has_placed_by_digest() {
+            return Ok(None);
+        }
+        // A chosen secret carries no id: its place is known from its record only.
+        let Some(record) = self.record(id)? else {
+            return Ok(None);
+        };
+        let digest = Digest::from_bytes(record.digest).in_memory();
+        Ok(writer.find(Place::of_digest(digest), id))
+    }
+
+    fn find_text(&self, text: &[u8]) -> Option<Entry> {
+        let digest = self.live.digests.text(text).in_memory();
+        token_text::id_bytes(text)
+            .and_then(|id| self.live.table.get(Place::of_id_text(id), digest))
+            .or_else(|| self.live.table.get(Place::of_digest(digest), digest))
+    }
+}

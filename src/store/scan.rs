@@ -1,0 +1,199 @@
+//! One pass over all records that proves, on the way, that nothing is missing, added or changed.
+//!
+//! Every record's MAC is checked and added up against the seal; the tokens of each client are
+//! counted against its record; the secondary index is held against the tokens. Three threads share
+//! the work: one reads the tokens, one the index, and the caller's decodes and visits.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::mpsc;
+use std::thread;
+
+use super::change::{from_index_key, id_from_key};
+use crate::client_id::ClientId;
+use crate::disk::{Disk, DiskError, Pair, Tree};
+use crate::error::Error;
+use crate::record::{self, ClientRecord, MacKey, TokenRecord};
+use crate::seal::Seal;
+use crate::token_id::TokenId;
+
+/// Pairs handed over at once, and how many such batches may wait: enough to keep both sides busy,
+/// a few megabytes in all.
+const BATCH: usize = 1024;
+const BATCHES_WAITING: usize = 8;
+
+/// Who is shown the records: clients first, then tokens in the order of their ids.
+pub(super) trait Visit {
+    fn client(&mut self, client: &ClientId, record: ClientRecord) -> Result<(), Error>;
+    fn token(&mut self, id: TokenId, record: &TokenRecord) -> Result<(), Error>;
+    /// Called now and then, and after the last token.
+    fn batch_done(&mut self, done: u64) -> Result<(), Error>;
+}
+
+/// Sums over what was found.
+#[derive(Default)]
+struct Found {
+    tokens: u64,
+    clients: u64,
+    keys: u64,
+    digest: u128,
+    last_id: u64,
+    /// Over the (client, token) pairs of the records.
+    pairs_sum: u64,
+    /// What each client's record claims to have, less what was found.
+    missing: HashMap<Box<str>, u64>,
+}
+
+/// Shows every record to `visit`, and fails if they are not the ones that were sealed.
+pub(super) fn scan(
+    disk: &dyn Disk,
+    mac_key: &MacKey,
+    seal: &Seal,
+    visit: &mut dyn Visit,
+) -> Result<(), Error> {
+    let mut found = Found::default();
+    scan_clients(disk, mac_key, visit, &mut found)?;
+    scan_keys(disk, mac_key, &mut found)?;
+    let index = thread::scope(|scope| {
+        let index = scope.spawn(|| sum_index(disk));
+        scan_tokens(disk, mac_key, visit, &mut found)?;
+        index
+            .join()
+            .unwrap_or_else(|_| Err(Error::corrupt("reading the index panicked")))
+    })?;
+    found.check(seal, index)
+}
+
+fn scan_clients(
+    disk: &dyn Disk,
+    mac_key: &MacKey,
+    visit: &mut dyn Visit,
+    found: &mut Found,
+) -> Result<(), Error> {
+    for pair in disk.scan(Tree::Clients, b"") {
+        let (key, bytes) = pair?;
+        let (record, mac): (ClientRecord, _) =
+            record::decode(mac_key, Tree::Clients, &key, &bytes)?;
+        let client = std::str::from_utf8(&key)
+            .ok()
+            .and_then(|text| ClientId::new(text).ok())
+            .ok_or_else(|| Error::corrupt("a client record under an impossible id"))?;
+        found.clients += 1;
+        found.digest = found.digest.wrapping_add(mac);
+        found.missing.insert(client.as_str().into(), record.tokens);
+        visit.client(&client, record)?;
+    }
+    Ok(())
+}
+
+fn scan_keys(disk: &dyn Disk, mac_key: &MacKey, found: &mut Found) -> Result<(), Error> {
+    for pair in disk.scan(Tree::Keys, b"") {
+        let (key, bytes) = pair?;
+        found.keys += 1;
+        let (_, mac) = record::open(mac_key, Tree::Keys, &key, &bytes)?;
+        found.digest = found.digest.wrapping_add(mac);
+    }
+    Ok(())
+}
+
+fn scan_tokens(
+    disk: &dyn Disk,
+    mac_key: &MacKey,
+    visit: &mut dyn Visit,
+    found: &mut Found,
+) -> Result<(), Error> {
+    thread::scope(|scope| {
+        let (sender, receiver) = mpsc::sync_channel(BATCHES_WAITING);
+        scope.spawn(move || read_ahead(disk, &sender));
+        for batch in receiver {
+            for (key, bytes) in batch? {
+                let (record, mac): (TokenRecord, _) =
+                    record::decode(mac_key, Tree::Tokens, &key, &bytes)?;
+                let id = id_from_key(&key)
+                    .ok_or_else(|| Error::corrupt("a token record under an impossible id"))?;
+                found.token(id, &record, mac)?;
+                visit.token(id, &record)?;
+            }
+            visit.batch_done(found.tokens)?;
+        }
+        Ok(())
+    })
+}
+
+/// Reads the token records in batches; ends early when nobody listens any more.
+fn read_ahead(disk: &dyn Disk, sender: &mpsc::SyncSender<Result<Vec<Pair>, DiskError>>) {
+    let mut pairs = disk.scan(Tree::Tokens, b"");
+    loop {
+        let batch: Result<Vec<Pair>, DiskError> = pairs.by_ref().take(BATCH).collect();
+        let last = batch.as_ref().map_or(true, |batch| batch.len() < BATCH);
+        if sender.send(batch).is_err() || last {
+            return;
+        }
+    }
+}
+
+/// How many entries the secondary index has, and their sum.
+fn sum_index(disk: &dyn Disk) -> Result<(u64, u64), Error> {
+    let (mut entries, mut sum) = (0u64, 0u64);
+    for pair in disk.scan(Tree::ByClient, b"") {
+        let (key, _) = pair?;
+        let (client, id) = from_index_key(&key)
+            .ok_or_else(|| Error::corrupt("the index of clients has an impossible entry"))?;
+        entries += 1;
+        sum = sum.wrapping_add(pair_hash(client, id));
+    }
+    Ok((entries, sum))
+}
+
+impl Found {
+    fn token(&mut self, id: TokenId, record: &TokenRecord, mac: u128) -> Result<(), Error> {
+        self.tokens += 1;
+        self.last_id = self.last_id.max(id.as_u64());
+        self.digest = self.digest.wrapping_add(mac);
+        self.pairs_sum = self.pairs_sum.wrapping_add(pair_hash(&record.client, id));
+        match self.missing.get_mut(&record.client) {
+            Some(missing) if *missing > 0 => *missing -= 1,
+            _ => {
+                return Err(Error::corrupt(
+                    "a client has more tokens than its record says",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, seal: &Seal, index: (u64, u64)) -> Result<(), Error> {
+        let counted = (self.tokens, self.clients, self.keys);
+        let sealed = (seal.tokens, seal.clients, seal.keys);
+        if counted != sealed {
+            return Err(Error::corrupt(format!(
+                "{} tokens, {} clients and {} keys were found where {}, {} and {} were sealed",
+                counted.0, counted.1, counted.2, sealed.0, sealed.1, sealed.2
+            )));
+        }
+        if self.digest != seal.digest || self.last_id > seal.last_id {
+            return Err(Error::corrupt(
+                "the records are not the ones that were sealed",
+            ));
+        }
+        if self.missing.values().any(|missing| *missing > 0) {
+            return Err(Error::corrupt(
+                "a client has fewer tokens than its record says",
+            ));
+        }
+        if index != (self.tokens, self.pairs_sum) {
+            return Err(Error::corrupt(format!(
+                "the index of clients has {} entries that do not match {} tokens",
+                index.0, self.tokens
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// For sums that find accidental damage; whoever forges an index entry has the seal against them.
+fn pair_hash(client: &str, id: TokenId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (client, id.as_u64()).hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,47 @@
+//! Figures about an open store.
+
+use std::sync::PoisonError;
+
+use super::Store;
+use crate::error::Error;
+
+/// Figures about an open store, as of one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Token records, dead ones not yet purged included.
+    pub tokens: u64,
+    /// Clients that have token records or are disabled.
+    pub clients: u64,
+    /// Groups ever written; see [`Store::generation`].
+    pub generation: u64,
+    /// Bytes of memory behind the table of tokens.
+    pub table_bytes: u64,
+    /// Bytes on disk.
+    pub disk_bytes: u64,
+    /// Whether a write has failed since the store was opened, so that it refuses changes.
+    pub read_only: bool,
+}
+
+impl Store {
+    /// Figures about the store.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let control = self.core.control()?;
+        let (tokens, read_only) = (control.tokens, control.is_read_only());
+        drop(control);
+        let sealed = self
+            .core
+            .sealed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Ok(Stats {
+            tokens,
+            clients: sealed.clients,
+            generation: sealed.generation,
+            table_bytes: self.core.live.table.memory_bytes() as u64,
+            disk_bytes: self.core.disk.size_bytes(),
+            read_only,
+        })
+    }
+}

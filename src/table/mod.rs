@@ -1,0 +1,159 @@
+//! Every live token in memory: a digest looked up gives an entry, without a lock, in one cache miss.
+
+mod chunk;
+mod digest;
+mod entry;
+mod filter;
+mod grants;
+mod index;
+mod interned;
+mod layout;
+mod line;
+mod moving;
+mod pages;
+mod place;
+mod remembered;
+mod scan;
+mod signals;
+mod span;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+pub(crate) use digest::Digest;
+pub(crate) use entry::Entry;
+pub(crate) use grants::{CLIENT_DISABLED, Grant, Grants};
+pub(crate) use interned::{Names, ScopeSets};
+pub(crate) use place::Place;
+pub(crate) use scan::Cursor;
+pub(crate) use writer::{NotInserted, Writer};
+
+use chunk::Chunk;
+use layout::{Layout, Memories, Memory, View};
+use signals::Signals;
+
+/// Digests and what is known of their tokens.
+pub(crate) struct Table {
+    /// What readers must notice.
+    signals: Signals,
+    /// Which table of this process this is: tells threads where to remember its layout.
+    number: usize,
+    /// The layout in force.
+    current: ArcSwap<Layout>,
+    /// What only the writer knows.
+    state: Mutex<writer::State>,
+    /// How many entries there are, for those who only want to know.
+    len: AtomicUsize,
+}
+
+impl Table {
+    /// An empty table that need not grow before it holds this many tokens.
+    pub(crate) fn with_capacity(tokens: usize) -> Result<Self, NotInserted> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let mut memory = Memory::without_chunks(writer::lines_for(tokens));
+        let lines = memory.chunk_lines();
+        for chunk in &mut memory.chunks {
+            *chunk = Some(Arc::new(Chunk::new(lines)?));
+        }
+        let layout = Arc::new(Layout::new(
+            next_stamp(),
+            Memories {
+                from: memory,
+                to: None,
+            },
+        ));
+        Ok(Self {
+            signals: Signals::new(layout.stamp),
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            current: ArcSwap::new(Arc::clone(&layout)),
+            state: Mutex::new(writer::State {
+                layout,
+                next: 0,
+                len: 0,
+                spare: Vec::new(),
+                retired: Vec::new(),
+            }),
+            len: AtomicUsize::new(0),
+        })
+    }
+
+    /// Starts the memory of `place` on its way to this processor.
+    #[inline]
+    pub(crate) fn prefetch(&self, place: Place) {
+        let stamp = self.signals.stamp();
+        self.with_layout(stamp, |layout| {
+            let seen = self.signals.seen(stamp);
+            layout.view().span(place, seen).prefetch(place);
+        });
+    }
+
+    /// The entry with this digest, if there is one at this place.
+    #[inline]
+    pub(crate) fn get(&self, place: Place, digest: Digest) -> Option<Entry> {
+        self.read(|view, signals, stamp| look(view, signals, stamp, place, digest))
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// The memory of all lines, also of those that some thread's last look still holds.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let writer = self.writer();
+        writer.memory_bytes()
+    }
+
+    /// Reads until an attempt succeeds. One fails only if a writer got something done meanwhile.
+    #[inline]
+    fn read<R>(&self, attempt: impl Fn(&View<'_>, &Signals, u64) -> Option<R>) -> R {
+        loop {
+            let stamp = self.signals.stamp();
+            let read = |layout: &Layout| attempt(layout.view(), &self.signals, stamp);
+            if let Some(answer) = self.with_layout(stamp, read) {
+                return answer;
+            }
+            core::hint::spin_loop();
+        }
+    }
+
+    #[inline]
+    fn with_layout<R>(&self, stamp: u64, read: impl Fn(&Layout) -> R) -> R {
+        remembered::with_layout(self.number, stamp, || self.current.load_full(), read)
+    }
+}
+
+/// One attempt to find a digest; `None` if what was read may have been changing.
+#[inline]
+fn look(
+    view: &View<'_>,
+    signals: &Signals,
+    stamp: u64,
+    place: Place,
+    digest: Digest,
+) -> Option<Option<Entry>> {
+    let seen = signals.seen(stamp);
+    let entry = view
+        .span(place, seen)
+        .look(place, digest, signals, seen)
+        .ok()?;
+    if entry.is_none() {
+        sync::fence(sync::Ordering::Acquire);
+        if !signals.not_moved_since(seen, place.as_u64()) {
+            return None;
+        }
+    }
+    Some(entry)
+}
+
+/// A number that no layout of this process has had.
+fn next_stamp() -> u64 {
+    static STAMP: AtomicU64 = AtomicU64::new(1);
+    STAMP.fetch_add(1, Ordering::Relaxed)
+}

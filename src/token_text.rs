@@ -1,0 +1,152 @@
+//! The text of an opaque token: `<prefix>_<id><secret><checksum>`, and what is wrong with a text
+//! that is not one.
+//!
+//! ```text
+//! token    = prefix "_" id secret checksum        ; at most 64 bytes, one BLAKE3 block
+//! prefix   = ALPHA-LOWER *11( lower / DIGIT / "_" )
+//! id       = 11 base62                             ; the public TokenId
+//! secret   = 34 base62                             ; 202 bits from the system's random source
+//! checksum = 6 base62                              ; CRC-32 of all that stands before it
+//! ```
+//! Everything after the last `_` is base62, so a double click selects the whole, and the text is
+//! legal unescaped in a header, cookie, URL, WebSocket subprotocol and gRPC metadata.
+
+use crate::error::Error;
+use crate::secret::{Secret, random_base62};
+use crate::token_id::TokenId;
+
+/// The longest prefix, in bytes, environment included.
+pub const PREFIX_MAX_BYTES: usize = 12;
+
+const SECRET_BYTES: usize = 34;
+const CHECKSUM_BYTES: usize = 6;
+/// What follows the prefix and its `_`.
+pub(crate) const BODY_BYTES: usize = TokenId::TEXT_BYTES + SECRET_BYTES + CHECKSUM_BYTES;
+/// One BLAKE3 block.
+pub(crate) const TEXT_MAX_BYTES: usize = 64;
+
+const _: () = assert!(PREFIX_MAX_BYTES + 1 + BODY_BYTES <= TEXT_MAX_BYTES);
+
+/// Makes the text of a new token.
+pub(crate) fn generate(prefix: &str, id: TokenId) -> std::io::Result<Secret> {
+    let mut text = String::with_capacity(TEXT_MAX_BYTES);
+    text.push_str(prefix);
+    text.push('_');
+    text.extend(id.to_text().map(char::from));
+    random_base62(&mut text, SECRET_BYTES)?;
+    let checksum = checksum(text.as_bytes());
+    text.extend(checksum.map(char::from));
+    Ok(Secret::new(text))
+}
+
+/// Refuses a prefix that would not stay legal everywhere a token is shown.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), Error> {
+    Error::check_limit("prefix_max_bytes", PREFIX_MAX_BYTES, prefix.len())?;
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if prefix.starts_with(|first: char| first.is_ascii_lowercase())
+        && prefix.bytes().all(legal)
+        && !prefix.ends_with('_')
+    {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        what: "prefix",
+        why: "it starts with a lower-case letter and goes on with lower-case letters, digits and single \"_\" inside",
+    })
+}
+
+/// The id's place in a text that may be a token: found by counting from the end, without a search.
+///
+/// This is no check. A text that is not a token yields eleven arbitrary bytes, and a look-up under
+/// them that finds nothing.
+#[inline]
+pub(crate) fn id_bytes(text: &[u8]) -> Option<&[u8; TokenId::TEXT_BYTES]> {
+    let start = text.len().checked_sub(BODY_BYTES)?;
+    text.get(start..)?.first_chunk()
+}
+
+/// Whether `text` is a token by form and checksum, and if so its id. For the path on which a
+/// look-up found nothing: it tells noise and typing errors from unknown tokens.
+pub(crate) fn well_formed(text: &[u8]) -> Option<TokenId> {
+    let (head, checksum_text) = text.split_at_checked(text.len().checked_sub(CHECKSUM_BYTES)?)?;
+    let (prefix, body) = text.split_at_checked(text.len().checked_sub(BODY_BYTES)?)?;
+    let prefix = core::str::from_utf8(prefix.strip_suffix(b"_")?).ok()?;
+    if !body.iter().all(u8::is_ascii_alphanumeric) || check_prefix(prefix).is_err() {
+        return None;
+    }
+    if checksum(head) != *checksum_text {
+        return None;
+    }
+    TokenId::from_text(id_bytes(text)?)
+}
+
+fn checksum(head: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    // 62^6 is over 2^32, so six characters hold any CRC-32.
+    let id_text = TokenId::from_u64(u64::from(crc32fast::hash(head)))
+        .unwrap_or(TokenId::ZERO)
+        .to_text();
+    let mut text = [0; CHECKSUM_BYTES];
+    text.copy_from_slice(&id_text[TokenId::TEXT_BYTES - CHECKSUM_BYTES..]);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> Secret {
+        generate("hp", TokenId::from_u64(123_456_789).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_generated_token_is_well_formed_and_carries_its_id() {
+        let token = token();
+        let text = token.expose().as_bytes();
+        assert_eq!(text.len(), 54);
+        assert_eq!(well_formed(text), TokenId::from_u64(123_456_789));
+        assert_eq!(
+            id_bytes(text),
+            Some(&TokenId::from_u64(123_456_789).unwrap().to_text())
+        );
+    }
+
+    #[test]
+    fn any_single_changed_truncated_or_added_character_is_noticed() {
+        let token = token();
+        let text = token.expose().as_bytes();
+        for at in 0..text.len() {
+            let mut changed = text.to_vec();
+            changed[at] = if changed[at] == b'x' { b'y' } else { b'x' };
+            assert_eq!(well_formed(&changed), None, "changed at {at}");
+            assert_eq!(well_formed(&text[..at]), None, "cut at {at}");
+            assert_eq!(well_formed(&text[at + 1..]), None, "front cut at {at}");
+        }
+        assert_eq!(well_formed(&[text, b"x"].concat()), None);
+    }
+
+    #[test]
+    fn the_checksum_is_pinned_by_a_known_answer() {
+        // CRC-32 of "123456789" is 0xCBF43926.
+        assert_eq!(&checksum(b"123456789"), b"3jZRME");
+    }
+
+    #[test]
+    fn prefixes_stay_legal_everywhere() {
+        for good in ["hp", "hp_test", "a", "k2_live", "abcdefghijkl"] {
+            assert!(check_prefix(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "_hp",
+            "hp_",
+            "HP",
+            "2k",
+            "h p",
+            "h-p",
+            "abcdefghijklm",
+            "é",
+        ] {
+            assert!(check_prefix(bad).is_err(), "{bad}");
+        }
+    }
+}

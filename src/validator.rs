@@ -1,0 +1,168 @@
+//! The data plane: answers whether a credential is active. Reads memory only; nothing in it can
+//! fail, block, allocate, log or write, and no `Error` stands in its types.
+
+use std::sync::Arc;
+
+use crate::active::Active;
+use crate::credential::{Credential, Headers, Profile, Request, Scratch};
+use crate::digest::Digest;
+use crate::inactive::{ClientFault, Inactive, Oversize};
+use crate::live::Live;
+use crate::table::{Entry, Place};
+use crate::token_text;
+
+/// The longest text that is looked up, in bytes: that of a credential in a request.
+const TEXT_MAX_BYTES: usize = 8 * 1024;
+/// The longest id of a pair that is looked up, in bytes.
+const PAIR_ID_MAX_BYTES: usize = crate::new_token::PAIR_ID_MAX_BYTES;
+
+/// A handle that validates, from any thread, without I/O, locks or allocation.
+///
+/// Cheap to clone; all clones see a revocation as soon as the call that made it has returned.
+/// When its store is closed, everything is [`Inactive::Unavailable`].
+#[derive(Clone)]
+pub struct Validator {
+    live: Arc<Live>,
+}
+
+impl Validator {
+    pub(crate) fn new(live: Arc<Live>) -> Self {
+        Self { live }
+    }
+
+    /// Validates a token's text: an opaque token, an API key, or a JWT issued by this store.
+    pub fn validate(&self, text: impl AsRef<[u8]>) -> Result<Active<'_>, Inactive> {
+        let text = text.as_ref();
+        if text.len() > TEXT_MAX_BYTES {
+            return Err(Inactive::TooLarge(Oversize::Field));
+        }
+        match self.find_text(text) {
+            Some(entry) => self.judge(&entry),
+            None => Err(self.why_not_found(text)),
+        }
+    }
+
+    /// Validates an id and secret shown together. Every refusal is
+    /// [`Inactive::ClientUnauthenticated`], which tells a client nothing; the reason inside is for
+    /// the log.
+    pub fn validate_pair(&self, id: &str, secret: &str) -> Result<Active<'_>, Inactive> {
+        if id.is_empty() || id.len() > PAIR_ID_MAX_BYTES || secret.len() > TEXT_MAX_BYTES {
+            return Err(Inactive::ClientUnauthenticated(ClientFault::Unknown));
+        }
+        let place = token_text::id_bytes(secret.as_bytes()).map(Place::of_id_text);
+        if let Some(place) = place {
+            self.live.table.prefetch(place);
+        }
+        let digest = self.live.digests.pair(id.as_bytes(), secret.as_bytes());
+        self.find(place, digest)
+            .ok_or(Inactive::NotFound)
+            .and_then(|entry| self.judge(&entry))
+            .map_err(as_client_fault)
+    }
+
+    /// Validates a credential found in a request.
+    pub fn validate_credential(&self, credential: &Credential<'_>) -> Result<Active<'_>, Inactive> {
+        match credential {
+            Credential::Token { text, .. } => self.validate(text),
+            Credential::Pair { id, secret, .. } => self.validate_pair(id, secret),
+        }
+        .map(|active| active.from_source(credential.source()))
+    }
+
+    /// Finds the credential in a request and validates it.
+    ///
+    /// `scratch` is where an encoded credential is decoded to; it is wiped when dropped.
+    pub fn validate_request<H: Headers + ?Sized>(
+        &self,
+        profile: &Profile,
+        request: &Request<'_, H>,
+        scratch: &mut Scratch,
+    ) -> Result<Active<'_>, Inactive> {
+        self.validate_credential(&profile.find(request, scratch)?)
+    }
+
+    #[inline]
+    fn find_text(&self, text: &[u8]) -> Option<Entry> {
+        let place = token_text::id_bytes(text).map(Place::of_id_text);
+        if let Some(place) = place {
+            // The line travels from memory while the digest is computed.
+            self.live.table.prefetch(place);
+        }
+        self.find(place, self.live.digests.text(text))
+    }
+
+    #[inline]
+    fn find(&self, place: Option<Place>, digest: Digest) -> Option<Entry> {
+        let digest = digest.in_memory();
+        if let Some(entry) = place.and_then(|place| self.live.table.get(place, digest)) {
+            return Some(entry);
+        }
+        if self.live.has_placed_by_digest() {
+            return self.live.table.get(Place::of_digest(digest), digest);
+        }
+        None
+    }
+
+    /// Whether what was found is alive. The order of the reasons is part of the promise: revoked
+    /// comes before expired, because it does not go away by itself.
+    #[inline]
+    fn judge(&self, entry: &Entry) -> Result<Active<'_>, Inactive> {
+        let now = self.live.now_secs();
+        if entry.revoked
+            || entry.id.as_u64() < self.live.epoch()
+            || self.live.grants.refuses(entry.grant, entry.id)
+        {
+            return Err(self.why_dead(entry));
+        }
+        if entry.expires_at != u32::MAX && now >= u64::from(entry.expires_at) {
+            return Err(Inactive::Expired);
+        }
+        if entry.deferred && now < u64::from(self.live.grant(entry.grant).not_before) {
+            return Err(Inactive::NotYetValid);
+        }
+        Ok(Active::new(&self.live, entry))
+    }
+
+    #[cold]
+    fn why_dead(&self, entry: &Entry) -> Inactive {
+        if let Some(reason) = self.live.shut_reason() {
+            return reason;
+        }
+        if self.live.is_revoked(entry) {
+            Inactive::Revoked
+        } else {
+            Inactive::ClientDisabled
+        }
+    }
+
+    /// The precise reason why a text is not in the table.
+    #[cold]
+    fn why_not_found(&self, text: &[u8]) -> Inactive {
+        if let Some(reason) = self.live.shut_reason() {
+            return reason;
+        }
+        match token_text::well_formed(text) {
+            Some(_) => Inactive::NotFound,
+            None if self.live.has_placed_by_digest() => Inactive::NotFound,
+            None => Inactive::Format,
+        }
+    }
+}
+
+fn as_client_fault(inactive: Inactive) -> Inactive {
+    let fault = match inactive {
+        Inactive::Revoked => ClientFault::Revoked,
+        Inactive::Expired => ClientFault::Expired,
+        Inactive::NotYetValid => ClientFault::NotYetValid,
+        Inactive::ClientDisabled => ClientFault::Disabled,
+        Inactive::Unavailable | Inactive::Forked => return inactive,
+        _ => ClientFault::Unknown,
+    };
+    Inactive::ClientUnauthenticated(fault)
+}
+
+impl core::fmt::Debug for Validator {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Validator")
+    }
+}

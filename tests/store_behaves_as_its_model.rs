@@ -1,0 +1,49 @@
+//! Promises 1 to 3 and 6: whatever is done, and however it fails, the store does what a model of a
+//! few lines does. `PROPTEST_CASES` lengthens the run.
+
+mod model;
+
+use model::{Machine, Step};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => (any::<u8>(), option(0..300u16), option(0..100u8), any::<bool>())
+            .prop_map(|(client, lifetime, delay, pair)| Step::Issue { client, lifetime, delay, pair }),
+        2 => (any::<u8>(), 0..4u8).prop_map(|(client, secret)| Step::IssueChosen { client, secret }),
+        1 => (any::<u8>(), 0..20u8).prop_map(|(client, count)| Step::IssueMany { client, count }),
+        4 => any::<u8>().prop_map(|token| Step::Revoke { token }),
+        2 => any::<u8>().prop_map(|token| Step::RevokeText { token }),
+        2 => any::<u8>().prop_map(|client| Step::RevokeAll { client }),
+        1 => Just(Step::RevokeEverything),
+        2 => any::<u8>().prop_map(|client| Step::Disable { client }),
+        3 => any::<u8>().prop_map(|client| Step::Enable { client }),
+        3 => (any::<u8>(), 0..200u16).prop_map(|(token, in_secs)| Step::Expire { token, in_secs }),
+        3 => (0..30u8).prop_map(|limit| Step::Purge { limit }),
+        4 => (-100..200i16).prop_map(|secs| Step::MoveClock { secs }),
+        1 => Just(Step::Flush),
+        2 => Just(Step::Reopen),
+        2 => any::<u8>().prop_map(|groups_kept| Step::Crash { groups_kept }),
+        2 => (0..12u8).prop_map(|calls| Step::FailAfter { calls }),
+    ]
+}
+
+fn option<T: Strategy>(value: T) -> impl Strategy<Value = Option<T::Value>> {
+    proptest::option::of(value)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_history_agrees_with_the_model(steps in proptest::collection::vec(step(), 1..80)) {
+        let mut machine = Machine::new();
+        for step in &steps {
+            machine.step(step);
+        }
+    }
+}
