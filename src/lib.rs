@@ -79,6 +79,8 @@ mod digest;
 mod disk;
 mod error;
 mod inactive;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 mod kind;
 mod live;
 mod new_token;
