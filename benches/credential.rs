@@ -2,6 +2,8 @@
 //!
 //! Each pair of ids answers the same question of the same bytes, and asserts the answer.
 
+#![allow(clippy::unwrap_used, reason = "a bench may fail")]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -1,6 +1,77 @@
-//! An embedded token store for Rust servers.
+//! An embedded token store for Rust servers: issue, validate and revoke tokens in your own process.
+//!
+//! # What it is
+//! hallpass keeps digests of tokens, client ids, expiry and revocation flags in [sled] trees, with
+//! a secondary index per client, and answers [`Validator::validate`] from memory: no network, no
+//! I/O, no lock, no allocation. *Memory answers, disk remembers.* Two handles share one store:
+//!
+//! * [`Store`], the control plane: open, issue, revoke, list, purge. It does I/O and can fail, with
+//!   [`Error`].
+//! * [`Validator`], the data plane: cheap to clone, for any thread. It answers [`Active`] or
+//!   [`Inactive`], and has no `Error` in its types because it cannot fail.
+//!
+//! [`credential`] finds what is to be validated in a request: `Authorization`, cookie, query, gRPC
+//! metadata, WebSocket subprotocol, by the RFCs or exactly as five existing systems do.
+//!
+//! # What it is not
+//! No identity provider, no login page, no session framework, no policy engine, and no database for
+//! several processes: one process opens a store, and a second one gets [`Error::Locked`].
+//!
+//! # Example
+//! ```
+//! use std::time::Duration;
+//! use hallpass::{Inactive, NewToken, Store};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path();
+//! let store = Store::open(path)?;
+//! let hour = Duration::from_secs(3600);
+//! let issued = store.issue(NewToken::new("client123").lifetime(hour).scopes(["read"]))?;
+//!
+//! let validator = store.validator(); // clone it into every thread
+//! let active = validator.validate(issued.secret.expose())?;
+//! assert_eq!(active.client_id(), "client123");
+//! assert!(active.has_scope("read"));
+//!
+//! store.revoke_all("client123")?;
+//! let refused = validator.validate(issued.secret.expose());
+//! assert_eq!(refused.unwrap_err(), Inactive::Revoked);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Guarantees
+//! Each has a test that fails when it is broken.
+//!
+//! 1. Once `revoke`, `revoke_all`, `revoke_everything` or `disable_client` has returned, with `Ok`
+//!    **or** `Err`, no `validate` that starts later on any thread accepts that token.
+//! 2. What returned `Ok` survives the death of the process and the loss of power, on a disk that
+//!    honours `fdatasync`. A relaxed mode must be asked for by name ([`Durability::Buffered`]).
+//! 3. What did not return `Ok` is, after a crash, wholly there or wholly absent.
+//! 4. A damaged store is never opened silently: the same content, or [`Error::Corrupt`].
+//! 5. `validate` never fails, blocks, allocates, logs or writes, and takes time linear in the length
+//!    of its input.
+//! 6. A token is active if and only if `now < expires_at` (RFC 7519 section 4.1.4). Within one
+//!    opening of the store, and from one clean close to the next opening, time never goes back,
+//!    whatever the clock does. A store that is killed remembers the time of its last write; see
+//!    [`Store::flush`].
+//! 7. No secret on disk, in errors, in `Debug`. Comparison takes the same time whatever the secret.
+//! 8. A format once released opens for ever.
+//! 9. A second opener gets [`Error::Locked`]. A forked child is refused: by the store at once, by its
+//!    validators from the clock's next second on.
+//!
+//! Not promised: durability on disks that lie, detection of a roll-back of the whole directory
+//! (unless [`Options::least_generation`] is used), secrecy against root. Bearer tokens can be
+//! replayed by whoever sees them; that is their nature.
+//!
+//! # Limits
+//! In numbers, in [`limits`]. Whatever exceeds one is refused with an error that names it.
+//!
+//! [sled]: https://docs.rs/sled/0.34.7
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod active;
+mod challenge;
 mod client_id;
 mod clock;
 pub mod credential;
@@ -26,6 +97,7 @@ mod token_text;
 mod validator;
 
 pub use active::Active;
+pub use challenge::Challenge;
 pub use client_id::{ClientId, NotAClientId};
 pub use clock::{Clock, SystemClock};
 pub use digest::DigestKey;
@@ -36,7 +108,7 @@ pub use inactive::{ClientFault, Inactive, Oversize};
 pub use kind::Kind;
 pub use new_token::{Issued, NewToken};
 pub use options::{Durability, Options, Progress};
-pub use public_answer::{Challenge, PublicAnswer};
+pub use public_answer::PublicAnswer;
 pub use scope::Scopes;
 pub use secret::Secret;
 pub use store::{
@@ -48,6 +120,9 @@ pub use validator::Validator;
 /// The limits, in numbers. Whatever exceeds one is refused with an error that names it.
 pub mod limits {
     pub use crate::client_id::CLIENT_ID_MAX_BYTES;
+    pub use crate::credential::{
+        COOKIE_BYTES_MAX, COOKIE_PAIRS_MAX, CREDENTIAL_BYTES_MAX, QUERY_BYTES_MAX,
+    };
     pub use crate::new_token::{
         EXPIRES_AT_MAX, METADATA_MAX_BYTES, METADATA_MAX_ENTRIES, PAIR_ID_MAX_BYTES,
     };

@@ -1,6 +1,13 @@
 //! Each profile does with a request what its system does: all recorded cases, but for the listed
 //! differences. A difference that no longer differs fails too.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail"
+)]
+
 use hallpass::credential::{Explanation, Profile, Request, Scratch, Transport};
 use serde_json::Value;
 

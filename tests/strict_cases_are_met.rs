@@ -1,5 +1,12 @@
 //! The strict profile's verdict on each of the recorded fields, cookies and queries.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail"
+)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hallpass::credential::{Credential, Profile, Request, Scratch};

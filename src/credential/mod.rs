@@ -31,6 +31,7 @@ mod limits;
 mod presented;
 mod profile;
 mod query;
+mod reading;
 mod request;
 mod rules;
 mod scheme;

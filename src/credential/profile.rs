@@ -1,19 +1,10 @@
 //! Which credentials a server accepts and how strictly it reads them: the names and switches of a
-//! profile, and the way in. What a profile does with a request is in `rules/`.
+//! profile. It reads nothing itself: `reading.rs` is the way in, `rules/` what is done there.
 
 use thiserror::Error;
 
 use super::bytes::is_token;
-use super::explanation::Explanation;
-use super::found::{Found, Outcome, Refusal, SchemeSeen, What};
-use super::presented::Credential;
-use super::request::{Headers, Request};
-use super::rules;
-use super::scheme::Scheme;
-use super::scratch::Scratch;
-use super::source::{Place, Source, Transport};
-use super::unverified;
-use crate::inactive::Inactive;
+use super::source::Source;
 
 /// Whose reading of a request it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +58,7 @@ impl Profile {
     ///
     /// RFC 9110 section 11.4 (any case, 1*SP, token68), RFC 6750, RFC 7617 (canonical base64,
     /// UTF-8, no control characters), RFC 6265 (cookie-octets), RFC 3986 (percent-decoded once,
-    /// `+` is a plus). What stands there twice is refused, and so are credentials in two places.
+    /// a bare `+` refused). What stands there twice is refused, and so are credentials in two places.
     #[must_use]
     pub fn strict() -> Self {
         Self::new(System::Strict, &[], &[])
@@ -237,112 +228,9 @@ impl Profile {
         Ok(self)
     }
 
-    /// Finds the one credential of a request.
-    ///
-    /// # Errors
-    /// The answer "no", if there is none or it breaks its grammar: always one of the
-    /// `credential.*` codes, and under the Wispr profiles also `token.format` and
-    /// `token.fields_missing`.
-    pub fn find<'a, H: Headers + ?Sized>(
-        &self,
-        request: &Request<'a, H>,
-        scratch: &'a mut Scratch,
-    ) -> Result<Credential<'a>, Inactive> {
-        match rules::find(self, request, scratch) {
-            Ok(found) => assemble(&found, request.transport, scratch),
-            Err(refusal) => Err(refusal.why),
-        }
-    }
-
-    /// Finds the one credential of a request and says what was made of it, or why there is none.
-    pub fn explain<'a, H: Headers + ?Sized>(
-        &'a self,
-        request: &Request<'a, H>,
-        scratch: &'a mut Scratch,
-    ) -> Explanation<'a> {
-        let found = match rules::find(self, request, scratch) {
-            Ok(found) => found,
-            Err(refusal) => return self.refused(refusal, scratch),
-        };
-        let scratch = &*scratch;
-        let (place, scheme) = (found.place, found.scheme);
-        let (token, decoded) = match &found.what {
-            What::Token(part) => (Some(part.resolve(scratch)), part.is_decoded()),
-            What::Pair { .. } => (None, false),
-        };
-        match assemble(&found, request.transport, scratch) {
-            Ok(credential) => Explanation {
-                outcome: Outcome::Credential,
-                inactive: None,
-                credential: Some(credential),
-                scheme: self.scheme_name(scheme, place),
-                source: Some(self.place_name(place)),
-                token,
-                decoded,
-                http_status: None,
-                claimed_client: token
-                    .filter(|_| self.system == System::Wispr)
-                    .and_then(unverified::client_id),
-            },
-            Err(why) => self.refused(Refusal::malformed(place).scheme(scheme).why(why), scratch),
-        }
-    }
-
-    /// The status that the system of this profile answers with; the strict profile has 400 for
-    /// [`Inactive::Malformed`], as RFC 6750 section 3.1 has it.
-    #[must_use]
-    pub const fn http_status(&self, inactive: Inactive) -> u16 {
-        match (self.system, inactive) {
-            (System::Strict, Inactive::Malformed) => 400,
-            (System::Frappe, Inactive::Missing) => 403,
-            (System::Wispr, Inactive::Unavailable | Inactive::ClockAnomaly) => 500,
-            (_, inactive) => inactive.http_status(),
-        }
-    }
-
-    fn refused<'a>(&'a self, refusal: Refusal<'a>, scratch: &'a Scratch) -> Explanation<'a> {
-        Explanation {
-            outcome: refusal.outcome,
-            inactive: Some(refusal.why),
-            credential: None,
-            scheme: refusal.scheme.and_then(|seen| match seen {
-                SchemeSeen::Known(scheme) => {
-                    self.scheme_name(scheme, refusal.place.unwrap_or(Place::Authorization))
-                }
-                SchemeSeen::Sent(sent) => Some(sent.resolve(scratch)),
-            }),
-            source: refusal.place.map(|place| self.place_name(place)),
-            token: refusal.token.as_ref().map(|part| part.resolve(scratch)),
-            decoded: refusal.token.as_ref().is_some_and(|part| part.is_decoded()),
-            http_status: Some(
-                refusal
-                    .http_status
-                    .unwrap_or_else(|| self.http_status(refusal.why)),
-            ),
-            claimed_client: None,
-        }
-    }
-
-    /// As the case files print it: a session's cookie is a `session`, Flipt's a `cookie`.
-    fn scheme_name(&self, scheme: Scheme, place: Place) -> Option<&[u8]> {
-        let session = matches!(self.system, System::Frontier | System::Frappe);
-        match (scheme, place) {
-            (Scheme::Extra(n), _) => Some(name_at(&self.schemes, n).as_bytes()),
-            (Scheme::Bare, Place::Cookie | Place::Query) if session => Some(b"session"),
-            (Scheme::Bare, Place::Query) => None,
-            (Scheme::Bare, _) => Some(self.place_name(place).as_bytes()),
-            (scheme, _) => Some(scheme.name().as_bytes()),
-        }
-    }
-
-    fn place_name(&self, place: Place) -> &str {
-        match place {
-            Place::Authorization => "authorization",
-            Place::ApiKey(n) => name_at(&self.api_keys, n),
-            Place::Cookie => "cookie",
-            Place::Query => "query",
-            Place::Subprotocol => "subprotocol",
-        }
+    /// Whether a credential may stand elsewhere than in a header field.
+    pub(super) fn looks_beyond_fields(&self) -> bool {
+        !self.cookies.is_empty() || !self.queries.is_empty() || self.subprotocol
     }
 }
 
@@ -354,41 +242,4 @@ fn add(names: &mut Vec<Box<str>>, name: &str, kept: &str) -> Result<(), NotAName
     }
     names.push(kept.into());
     Ok(())
-}
-
-fn name_at(names: &[Box<str>], n: u8) -> &str {
-    names.get(usize::from(n)).map_or("", |name| name)
-}
-
-/// Puts the pieces together. A pair is UTF-8 by now: its parser has seen to it.
-fn assemble<'a>(
-    found: &Found<'a>,
-    transport: Transport,
-    scratch: &'a Scratch,
-) -> Result<Credential<'a>, Inactive> {
-    let source = found.place.source(transport);
-    let scheme = found.scheme;
-    match &found.what {
-        What::Token(part) => Ok(Credential::Token {
-            text: part.resolve(scratch),
-            scheme,
-            source,
-        }),
-        What::Pair {
-            id,
-            secret,
-            doctype,
-        } => {
-            let text = |part: &super::scratch::Part<'a>| {
-                std::str::from_utf8(part.resolve(scratch)).map_err(|_| Inactive::Malformed)
-            };
-            Ok(Credential::Pair {
-                id: text(id)?,
-                secret: text(secret)?,
-                scheme,
-                source,
-                doctype: *doctype,
-            })
-        }
-    }
 }

@@ -59,7 +59,7 @@ pub(super) fn decode<'r>(
     for byte in bytes(encoded, dialect) {
         scratch.push(byte.ok_or(BadEscape)?)?;
     }
-    Ok(Part::Decoded(0..scratch.len()))
+    Ok(Part::decoded(0..scratch.len()))
 }
 
 /// The decoded bytes; `None` among them stands for a bad escape.

@@ -30,9 +30,26 @@ impl Scratch {
         }
     }
 
+    /// Empties it. What it held is overwritten as a whole, since writing byte by byte, as
+    /// [`Zeroize`] does, would take longer than all of the parsing.
     pub(super) fn clear(&mut self) {
-        self.bytes.as_mut_slice().zeroize();
+        self.bytes.as_mut_slice().fill(0);
+        // Keeps the compiler from leaving out writes that nobody reads.
+        std::hint::black_box(self.bytes.as_slice());
         self.bytes.clear();
+    }
+
+    /// Empties it and makes room for `n` bytes, which are zero: no more of them than will be
+    /// written.
+    pub(super) fn room(&mut self, n: usize) -> Result<&mut [u8], Full> {
+        static ZEROS: [u8; CREDENTIAL_BYTES_MAX] = [0; CREDENTIAL_BYTES_MAX];
+        self.clear();
+        self.extend(ZEROS.get(..n).ok_or(Full)?)?;
+        Ok(&mut self.bytes)
+    }
+
+    pub(super) fn truncate(&mut self, n: usize) {
+        self.bytes.truncate(n);
     }
 
     pub(super) fn push(&mut self, byte: u8) -> Result<(), Full> {
@@ -54,7 +71,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        self.clear();
+        self.bytes.as_mut_slice().zeroize();
     }
 }
 
@@ -71,30 +88,48 @@ impl fmt::Debug for Scratch {
 #[derive(Clone)]
 pub(super) enum Part<'r> {
     Sent(&'r [u8]),
-    Decoded(Range<usize>),
+    Decoded { start: u16, end: u16 },
 }
 
+// Every place in the scratch can be said in sixteen bits, which keeps a piece as small as a slice.
+const _: () = assert!(CREDENTIAL_BYTES_MAX <= u16::MAX as usize);
+
 impl<'r> Part<'r> {
+    /// A piece of the scratch.
+    pub(super) const fn decoded(range: Range<usize>) -> Self {
+        Self::Decoded {
+            start: range.start as u16,
+            end: range.end as u16,
+        }
+    }
+
+    #[inline]
     pub(super) fn resolve<'a>(&self, scratch: &'a Scratch) -> &'a [u8]
     where
         'r: 'a,
     {
-        match self {
+        match *self {
             Self::Sent(bytes) => bytes,
-            Self::Decoded(range) => scratch.bytes().get(range.clone()).unwrap_or_default(),
+            Self::Decoded { start, end } => {
+                let range = usize::from(start)..usize::from(end);
+                scratch.bytes().get(range).unwrap_or_default()
+            }
         }
     }
 
     /// A piece of this piece.
     pub(super) fn slice(&self, range: Range<usize>) -> Self {
-        match self {
+        match *self {
             Self::Sent(bytes) => Self::Sent(bytes.get(range).unwrap_or_default()),
-            Self::Decoded(all) => Self::Decoded(all.start + range.start..all.start + range.end),
+            Self::Decoded { start, .. } => {
+                let start = usize::from(start);
+                Self::decoded(start + range.start..start + range.end)
+            }
         }
     }
 
-    pub(super) fn is_decoded(&self) -> bool {
-        matches!(self, Self::Decoded(_))
+    pub(super) const fn is_decoded(&self) -> bool {
+        matches!(self, Self::Decoded { .. })
     }
 }
 

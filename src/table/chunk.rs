@@ -14,8 +14,12 @@ mod mapped {
 
     use super::{NoMemory, Words};
     use crate::table::span::CHUNK_LINES;
+    use crate::table::sync::Ordering;
 
     const CHUNK_BYTES: usize = CHUNK_LINES * size_of::<Words>();
+
+    /// Lines in the smallest page there is.
+    const SMALL_PAGE_LINES: usize = 4096 / size_of::<Words>();
 
     type Lines<'a> = &'a [Words];
 
@@ -35,24 +39,43 @@ mod mapped {
         /// times in a look-up at 10 million tokens; where the system has none, nothing is lost.
         pub(in crate::table) fn new(lines: usize) -> Result<Self, NoMemory> {
             let bytes = lines * size_of::<Words>();
-            let is_huge = bytes == CHUNK_BYTES;
+            if bytes != CHUNK_BYTES {
+                return Self::small(lines);
+            }
             // Twice as much address space, so that an aligned chunk lies in it. Only what is
             // touched becomes memory.
-            let mapped = if is_huge { 2 * bytes } else { bytes };
             let map = MmapOptions::new()
-                .len(mapped)
+                .len(2 * bytes)
                 .map_anon()
                 .map_err(|_| NoMemory)?;
-            let start = if is_huge {
-                map.as_ptr().align_offset(CHUNK_BYTES)
-            } else {
-                0
-            };
+            let start = map.as_ptr().align_offset(CHUNK_BYTES);
+            // Refused where huge pages are switched off; then small ones serve.
             #[cfg(target_os = "linux")]
-            if is_huge {
-                // Refused where huge pages are switched off; then small ones serve.
-                let _ = map.advise_range(memmap2::Advice::HugePage, start, bytes);
+            let _ = map.advise_range(memmap2::Advice::HugePage, start, bytes);
+            Self::of_map(map, start, bytes)
+        }
+
+        /// Maps `lines` lines in small pages, whose first touch takes a microsecond.
+        pub(in crate::table) fn small(lines: usize) -> Result<Self, NoMemory> {
+            let bytes = lines * size_of::<Words>();
+            let map = MmapOptions::new()
+                .len(bytes)
+                .map_anon()
+                .map_err(|_| NoMemory)?;
+            Self::of_map(map, 0, bytes)
+        }
+
+        /// Maps a full chunk and touches it, so that nobody waits for its memory later.
+        pub(in crate::table) fn touched() -> Result<Self, NoMemory> {
+            let chunk = Self::new(CHUNK_LINES)?;
+            for line in chunk.lines().iter().step_by(SMALL_PAGE_LINES) {
+                // What is stored is what is there: nobody else has the chunk yet.
+                line[0].store(0, Ordering::Relaxed);
             }
+            Ok(chunk)
+        }
+
+        fn of_map(map: MmapMut, start: usize, bytes: usize) -> Result<Self, NoMemory> {
             Mapping::try_new(MutBorrow::new(map), |map| {
                 let memory = map
                     .borrow_mut()
@@ -92,6 +115,14 @@ impl Chunk {
         Ok(Self((0..lines).map(|_| line()).collect()))
     }
 
+    pub(super) fn small(lines: usize) -> Result<Self, NoMemory> {
+        Self::new(lines)
+    }
+
+    pub(super) fn touched() -> Result<Self, NoMemory> {
+        Self::new(super::span::CHUNK_LINES)
+    }
+
     pub(super) fn lines(&self) -> &[Words] {
         &self.0
     }
@@ -106,9 +137,8 @@ mod tests {
 
     #[test]
     fn memory_is_zero_and_aligned_to_its_lines() {
-        for lines in [64, 1024, CHUNK_LINES] {
-            let chunk = Chunk::new(lines).unwrap();
-            assert_eq!(chunk.lines().len(), lines);
+        let chunks = [64, 1024, CHUNK_LINES].map(|lines| Chunk::new(lines).unwrap());
+        for chunk in chunks.into_iter().chain([Chunk::touched().unwrap()]) {
             assert_eq!(chunk.lines().as_ptr().align_offset(64), 0);
             let is_zero = |words: &Words| words.iter().all(|w| w.load(Ordering::Relaxed) == 0);
             assert!(chunk.lines().iter().all(is_zero));

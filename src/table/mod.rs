@@ -5,6 +5,7 @@ mod digest;
 mod entry;
 mod filter;
 mod grants;
+mod growth;
 mod index;
 mod interned;
 mod layout;
@@ -15,7 +16,10 @@ mod place;
 mod remembered;
 mod scan;
 mod signals;
+mod size;
 mod span;
+mod state;
+mod supply;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -47,7 +51,7 @@ pub(crate) struct Table {
     /// The layout in force.
     current: ArcSwap<Layout>,
     /// What only the writer knows.
-    state: Mutex<writer::State>,
+    state: Mutex<state::State>,
     /// How many entries there are, for those who only want to know.
     len: AtomicUsize,
 }
@@ -56,7 +60,7 @@ impl Table {
     /// An empty table that need not grow before it holds this many tokens.
     pub(crate) fn with_capacity(tokens: usize) -> Result<Self, NotInserted> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
-        let mut memory = Memory::without_chunks(writer::lines_for(tokens));
+        let mut memory = Memory::without_chunks(size::lines_for(tokens));
         let lines = memory.chunk_lines();
         for chunk in &mut memory.chunks {
             *chunk = Some(Arc::new(Chunk::new(lines)?));
@@ -72,13 +76,7 @@ impl Table {
             signals: Signals::new(layout.stamp),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             current: ArcSwap::new(Arc::clone(&layout)),
-            state: Mutex::new(writer::State {
-                layout,
-                next: 0,
-                len: 0,
-                spare: Vec::new(),
-                retired: Vec::new(),
-            }),
+            state: Mutex::new(state::State::new(layout)),
             len: AtomicUsize::new(0),
         })
     }
@@ -106,8 +104,7 @@ impl Table {
 
     /// The memory of all lines, also of those that some thread's last look still holds.
     pub(crate) fn memory_bytes(&self) -> usize {
-        let writer = self.writer();
-        writer.memory_bytes()
+        self.writer().state.memory_bytes()
     }
 
     /// Reads until an attempt succeeds. One fails only if a writer got something done meanwhile.

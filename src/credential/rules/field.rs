@@ -1,7 +1,7 @@
 //! What servers do to a header field before an application sees it, and the refusals that several
 //! systems have in common.
 
-use crate::credential::bytes::{CONTROL, any, trim};
+use crate::credential::bytes::{has_control, trim};
 use crate::credential::cookie;
 use crate::credential::found::Refusal;
 use crate::credential::limits::CREDENTIAL_BYTES_MAX;
@@ -20,7 +20,7 @@ pub(super) fn received<'r>(
     if value.len() > CREDENTIAL_BYTES_MAX {
         return Err(Refusal::too_large(place));
     }
-    if any(value, CONTROL) {
+    if has_control(value) {
         return Err(Refusal::control(place));
     }
     match transport {
@@ -52,7 +52,7 @@ pub(super) fn check_cookies<'r, H: Headers + ?Sized>(
     if !cookie::fit(request.headers.values(name)) {
         return Err(Refusal::too_large(Place::Cookie));
     }
-    if request.headers.values(name).any(|line| any(line, CONTROL)) {
+    if request.headers.values(name).any(has_control) {
         return Err(Refusal::control(Place::Cookie));
     }
     Ok(())

@@ -4,7 +4,7 @@
 use super::Finding;
 use super::field::{check_cookies, first};
 use crate::credential::basic::{self, Fault};
-use crate::credential::bytes::{CONTROL, any, cut_once, trim};
+use crate::credential::bytes::{cut_once, has_control, trim};
 use crate::credential::cookie;
 use crate::credential::found::{Found, Refusal, What};
 use crate::credential::limits::{DOCTYPE_BYTES_MAX, QUERY_BYTES_MAX};
@@ -80,7 +80,7 @@ fn authorization<'r, H: Headers + ?Sized>(
 fn repeated<'r>(values: impl Iterator<Item = &'r [u8]>) -> Result<Verdict<'r>, Refusal<'r>> {
     let mut spaces = 0;
     for value in values {
-        if any(value, CONTROL) {
+        if has_control(value) {
             return Err(Refusal::control(Place::Authorization));
         }
         spaces += trim(value).iter().filter(|&&b| b == b' ').count();
@@ -99,8 +99,8 @@ fn basic_pair<'r>(text: &[u8], scratch: &mut Scratch) -> Verdict<'r> {
         Ok(pair) => Verdict::Found(Found::pair(
             Scheme::Basic,
             place,
-            Part::Decoded(pair.id),
-            Part::Decoded(pair.secret),
+            Part::decoded(pair.id),
+            Part::decoded(pair.secret),
         )),
         Err(Fault::UserPass) => Verdict::Soft(malformed),
         Err(Fault::Base64) => match python_reads(text) {
@@ -165,7 +165,7 @@ fn token_pair<'r>(text: &'r [u8], scratch: &mut Scratch) -> Verdict<'r> {
         for &b in bytes {
             scratch.extend(char::from(b).encode_utf8(&mut [0; 2]).as_bytes())?;
         }
-        Ok(Part::Decoded(start..scratch.len()))
+        Ok(Part::decoded(start..scratch.len()))
     };
     match (side(id), side(secret)) {
         (Ok(id), Ok(secret)) => Verdict::Found(Found::pair(Scheme::Token, place, id, secret)),
@@ -210,7 +210,7 @@ fn parameter<'r, H: Headers + ?Sized>(
     if query.len() > QUERY_BYTES_MAX {
         return Err(Refusal::too_large(Place::Query));
     }
-    if any(query, CONTROL) {
+    if has_control(query) {
         return Err(Refusal::control(Place::Query));
     }
     let is = |name: &[u8], q: &str| query::is_named(name, q.as_bytes(), Dialect::Form);

@@ -171,8 +171,8 @@ fn pair<'r>(encoded: &[u8], scratch: &mut Scratch) -> Finding<'r> {
         Ok(pair) => Ok(Found::pair(
             Scheme::Basic,
             place,
-            Part::Decoded(pair.id),
-            Part::Decoded(pair.secret),
+            Part::decoded(pair.id),
+            Part::decoded(pair.secret),
         )),
         Err(_) => Err(Refusal::malformed(place).scheme(Scheme::Basic)),
     }

@@ -5,7 +5,7 @@ mod field;
 mod flipt;
 mod frappe;
 mod frontier;
-mod strict;
+pub(super) mod strict;
 mod wispr;
 
 use super::found::{Found, Refusal};
@@ -13,11 +13,9 @@ use super::profile::{Profile, System};
 use super::request::{Headers, Request};
 use super::scratch::Scratch;
 
-/// A refusal is a hundred bytes, but it is made once and at the end of the road.
 pub(super) type Finding<'r> = Result<Found<'r>, Refusal<'r>>;
 
 /// Finds the credential by the rules of the profile's system.
-#[inline]
 pub(super) fn find<'r, H: Headers + ?Sized>(
     profile: &Profile,
     request: &Request<'r, H>,

@@ -3,7 +3,7 @@
 
 use super::Finding;
 use super::field::{first, not_served};
-use crate::credential::bytes::{CONTROL, any};
+use crate::credential::bytes::has_control;
 use crate::credential::found::{Found, Refusal};
 use crate::credential::limits::QUERY_BYTES_MAX;
 use crate::credential::profile::Profile;
@@ -45,7 +45,7 @@ fn parameter<'r, H: Headers + ?Sized>(
     if query.len() > QUERY_BYTES_MAX {
         return Err(Refusal::too_large(place));
     }
-    if any(query, CONTROL) {
+    if has_control(query) {
         return Err(Refusal::control(place));
     }
     let ours = |name: &[u8]| {

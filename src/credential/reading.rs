@@ -1,0 +1,205 @@
+//! The way in: a profile reads a request and answers with a credential or with an explanation. It
+//! knows which rules to ask and puts their pieces together, and has no rules of its own.
+
+use super::basic;
+use super::explanation::Explanation;
+use super::found::{Found, Outcome, Refusal, SchemeSeen, What};
+use super::presented::Credential;
+use super::profile::{Profile, System};
+use super::request::{Headers, Request};
+use super::rules::{self, strict};
+use super::scheme::Scheme;
+use super::scratch::{Part, Scratch};
+use super::source::{Place, Transport};
+use super::unverified;
+use crate::inactive::Inactive;
+
+impl Profile {
+    /// Finds the one credential of a request.
+    ///
+    /// # Errors
+    /// The answer "no", if there is none or it breaks its grammar: always one of the
+    /// `credential.*` codes, and under the Wispr profiles also `token.format` and
+    /// `token.fields_missing`.
+    #[inline]
+    pub fn find<'a, H: Headers + ?Sized>(
+        &self,
+        request: &Request<'a, H>,
+        scratch: &'a mut Scratch,
+    ) -> Result<Credential<'a>, Inactive> {
+        if self.system == System::Strict {
+            return self.find_strictly(request, scratch);
+        }
+        match rules::find(self, request, scratch) {
+            Ok(found) => assemble(&found, request.transport, scratch),
+            Err(refusal) => Err(refusal.why),
+        }
+    }
+
+    #[inline]
+    fn find_strictly<'a, H: Headers + ?Sized>(
+        &self,
+        request: &Request<'a, H>,
+        scratch: &'a mut Scratch,
+    ) -> Result<Credential<'a>, Inactive> {
+        let spot = strict::spot(self, request).map_err(|refusal| refusal.why)?;
+        let source = Place::Authorization.source(request.transport);
+        match spot.usual() {
+            Some((scheme @ Scheme::Basic, encoded)) => match basic::strict(encoded, scratch) {
+                Ok((id, secret)) => Ok(Credential::Pair {
+                    id,
+                    secret,
+                    scheme,
+                    source,
+                    doctype: None,
+                }),
+                Err(_) => Err(Inactive::Malformed),
+            },
+            Some((scheme, text)) => Ok(Credential::Token {
+                text,
+                scheme,
+                source,
+            }),
+            None => match strict::read(self, spot, scratch) {
+                Ok(found) => assemble(&found, request.transport, scratch),
+                Err(refusal) => Err(refusal.why),
+            },
+        }
+    }
+
+    /// Finds the one credential of a request and says what was made of it, or why there is none.
+    pub fn explain<'a, H: Headers + ?Sized>(
+        &'a self,
+        request: &Request<'a, H>,
+        scratch: &'a mut Scratch,
+    ) -> Explanation<'a> {
+        let found = match rules::find(self, request, scratch) {
+            Ok(found) => found,
+            Err(refusal) => return self.refused(refusal, scratch),
+        };
+        let scratch = &*scratch;
+        let (place, scheme) = (found.place, found.scheme);
+        let (token, decoded) = match &found.what {
+            What::Token(part) => (Some(part.resolve(scratch)), part.is_decoded()),
+            What::Pair { .. } => (None, false),
+        };
+        match assemble(&found, request.transport, scratch) {
+            Ok(credential) => Explanation {
+                outcome: Outcome::Credential,
+                inactive: None,
+                credential: Some(credential),
+                scheme: self.scheme_name(scheme, place),
+                source: Some(self.place_name(place)),
+                token,
+                decoded,
+                http_status: None,
+                claimed_client: token
+                    .filter(|_| self.system == System::Wispr)
+                    .and_then(unverified::client_id),
+            },
+            Err(why) => self.refused(Refusal::malformed(place).scheme(scheme).why(why), scratch),
+        }
+    }
+
+    /// The status that the system of this profile answers with; the strict profile has 400 for
+    /// [`Inactive::Malformed`], as RFC 6750 section 3.1 has it.
+    #[must_use]
+    pub const fn http_status(&self, inactive: Inactive) -> u16 {
+        match (self.system, inactive) {
+            (System::Strict, Inactive::Malformed) => 400,
+            (System::Frappe, Inactive::Missing) => 403,
+            (System::Wispr, Inactive::Unavailable | Inactive::ClockAnomaly) => 500,
+            (_, inactive) => inactive.http_status(),
+        }
+    }
+
+    fn refused<'a>(&'a self, refusal: Refusal<'a>, scratch: &'a Scratch) -> Explanation<'a> {
+        Explanation {
+            outcome: refusal.outcome,
+            inactive: Some(refusal.why),
+            credential: None,
+            scheme: refusal.scheme.and_then(|seen| match seen {
+                SchemeSeen::Known(scheme) => {
+                    self.scheme_name(scheme, refusal.place.unwrap_or(Place::Authorization))
+                }
+                SchemeSeen::Sent(sent) => Some(sent.resolve(scratch)),
+            }),
+            source: refusal.place.map(|place| self.place_name(place)),
+            token: refusal.token.as_ref().map(|part| part.resolve(scratch)),
+            decoded: refusal.token.as_ref().is_some_and(|part| part.is_decoded()),
+            http_status: Some(
+                refusal
+                    .http_status
+                    .unwrap_or_else(|| self.http_status(refusal.why)),
+            ),
+            claimed_client: None,
+        }
+    }
+
+    /// As the case files print it: a session's cookie is a `session`, Flipt's a `cookie`.
+    fn scheme_name(&self, scheme: Scheme, place: Place) -> Option<&[u8]> {
+        let session = matches!(self.system, System::Frontier | System::Frappe);
+        match (scheme, place) {
+            (Scheme::Extra(n), _) => Some(name_at(&self.schemes, n).as_bytes()),
+            (Scheme::Bare, Place::Cookie | Place::Query) if session => Some(b"session"),
+            (Scheme::Bare, Place::Query) => None,
+            (Scheme::Bare, _) => Some(self.place_name(place).as_bytes()),
+            (scheme, _) => Some(scheme.name().as_bytes()),
+        }
+    }
+
+    fn place_name(&self, place: Place) -> &str {
+        match place {
+            Place::Authorization => "authorization",
+            Place::ApiKey(n) => name_at(&self.api_keys, n),
+            Place::Cookie => "cookie",
+            Place::Query => "query",
+            Place::Subprotocol => "subprotocol",
+        }
+    }
+}
+
+fn name_at(names: &[Box<str>], n: u8) -> &str {
+    names.get(usize::from(n)).map_or("", |name| name)
+}
+
+/// Puts the pieces together. A pair is UTF-8 by now: its parser has seen to it.
+#[inline]
+fn assemble<'a>(
+    found: &Found<'a>,
+    transport: Transport,
+    scratch: &'a Scratch,
+) -> Result<Credential<'a>, Inactive> {
+    let source = found.place.source(transport);
+    let scheme = found.scheme;
+    match &found.what {
+        What::Token(part) => Ok(Credential::Token {
+            text: part.resolve(scratch),
+            scheme,
+            source,
+        }),
+        What::Pair {
+            id,
+            secret,
+            doctype,
+        } => {
+            // What was decoded is checked once and as a whole: both pieces lie in it.
+            let decoded = match id.is_decoded() {
+                true => std::str::from_utf8(scratch.bytes()).map_err(|_| Inactive::Malformed)?,
+                false => "",
+            };
+            let text = |part: &Part<'a>| match part {
+                Part::Sent(sent) => std::str::from_utf8(sent).ok(),
+                Part::Decoded { start, end } => decoded.get(usize::from(*start)..usize::from(*end)),
+            };
+            let text = |part| text(part).ok_or(Inactive::Malformed);
+            Ok(Credential::Pair {
+                id: text(id)?,
+                secret: text(secret)?,
+                scheme,
+                source,
+                doctype: *doctype,
+            })
+        }
+    }
+}
