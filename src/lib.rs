@@ -69,6 +69,8 @@
 //! [sled]: https://docs.rs/sled/0.34.7
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// A server's front door does not panic. Tests and benches may.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod active;
 mod challenge;

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("seal", "disk record"),
     ("disk", "error record"),
     ("credential", "inactive"),
-    ("jwt", "inactive token_id"),
+    ("jwt", "inactive secret token_id"),
     // Floor 2: the data plane, which knows no disk, no store and no `Error`; the control plane.
     ("live", "clock digest inactive table token_id"),
     ("active", "credential inactive kind live table token_id"),
@@ -59,6 +59,7 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("memmap2", "src/table/"),
     ("prefetch_index", "src/table/"),
     ("bincode::", "src/record.rs"),
+    ("jsonwebtoken::", "src/jwt/backend.rs"),
 ];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
