@@ -1,0 +1,83 @@
+//! A progress bar on whatever lasts over a second, for people only.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hallpass::{Options, Progress};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+
+/// What is over sooner needs no bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// When there may be a bar.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// If standard error is a terminal.
+    Terminal,
+    /// If besides standard output is none: lines on it would run into the bar.
+    AloneOnTerminal,
+}
+
+/// Options of a store whose progress is shown.
+pub(crate) fn told_to(options: Options, when: When) -> Options {
+    let crowded = when == When::AloneOnTerminal && io::stdout().is_terminal();
+    if crowded || !io::stderr().is_terminal() {
+        return options;
+    }
+    let state = Mutex::new(None);
+    options.on_progress(move |progress| {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = match state.take() {
+            Some(shown) if Shown::is_of(&shown, progress.doing) => shown,
+            _ => Shown::begin(progress),
+        };
+        *state = shown.tell(progress);
+    })
+}
+
+struct Shown {
+    doing: &'static str,
+    since: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Shown {
+    fn begin(progress: Progress) -> Self {
+        Self {
+            doing: progress.doing,
+            since: Instant::now(),
+            bar: None,
+        }
+    }
+
+    fn is_of(&self, doing: &str) -> bool {
+        self.doing == doing
+    }
+
+    /// What is left to be shown: nothing, once all is done.
+    fn tell(mut self, progress: Progress) -> Option<Self> {
+        if progress.done >= progress.total {
+            return None;
+        }
+        if self.bar.is_none() && self.since.elapsed() >= PATIENCE {
+            self.bar = Some(bar(progress, self.since.elapsed()));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+        }
+        Some(self)
+    }
+}
+
+fn bar(progress: Progress, elapsed: Duration) -> ProgressBar {
+    const LOOKS: &str = "{msg:>6} [{bar:32}] {human_pos}/{human_len}  {per_sec}  {eta} left";
+    let style =
+        ProgressStyle::with_template(LOOKS).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::with_draw_target(Some(progress.total), ProgressDrawTarget::stderr())
+        .with_style(style.progress_chars("=> "))
+        .with_message(progress.doing)
+        .with_elapsed(elapsed)
+        .with_finish(ProgressFinish::AndClear)
+}
