@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hallpass::credential::Scratch;
+use hallpass::credential::{Profile, Request, Scratch};
 use hallpass::{Active, Inactive, NewToken, Options, Store, TokenId, Validator};
 use serde::Serialize;
 use serde_json::json;
@@ -172,16 +172,16 @@ fn refuse(
     let secret = &issued.tokens[0].secret;
     let last = if secret.ends_with('x') { "y" } else { "x" };
     let mistyped = Zeroizing::new(["Bearer ", &secret[..secret.len() - 1], last].concat());
+    let headers = [("user-agent", "demo")];
+    let nothing = Request::new(&headers);
+    let answer = validator.validate_request(&Profile::strict(), &nothing, &mut Scratch::new());
+    let want = Want::Inactive("credential.missing");
+    show.answer("no credential", "strict", &answer, want)?;
     let cases = [
-        (
-            "no credential",
-            Zeroizing::new(String::new()),
-            "credential.",
-        ),
         (
             "Authorization: Digest username=\"x\"",
             Zeroizing::new("Digest username=\"x\"".to_owned()),
-            "credential.",
+            "credential.scheme_unsupported",
         ),
         (
             "Authorization: Bearer <token, last character wrong>",
@@ -225,7 +225,6 @@ fn revoke(
         Want::Inactive("token.revoked"),
     )?;
     let last = issued.tokens.len() - 1;
-    // With a thousand clients or fewer tokens, the last one is another client's.
     if last > 0 {
         show.answer("another token", "strict", &ask(last), Want::Active)?;
     }

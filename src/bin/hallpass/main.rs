@@ -1,5 +1,6 @@
 //! The program's door: arguments in, exit code out. What a subcommand does is in its own file.
 
+mod bench;
 mod client;
 mod demo;
 mod expire;
@@ -15,6 +16,7 @@ mod purge;
 mod revoke;
 mod secret_input;
 mod stats;
+mod temporary;
 mod time;
 mod token;
 mod validate;
@@ -72,6 +74,8 @@ enum Command {
     Stats(stats::Args),
     /// Reads every record, and holds it against what was sealed.
     Verify(verify::Args),
+    /// Measures this machine and this disk, on a store that it removes again.
+    Bench(bench::Args),
     /// Says what a profile makes of requests: JSON Lines in, JSON Lines out.
     ///
     /// Exits with 1 if a line could not be read as a request; the others are answered all the
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Command::Purge(args) => purge::run(args, output),
         Command::Stats(args) => stats::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::Bench(args) => bench::run(args, output),
         Command::Explain(args) => explain::run(args),
     };
     match done {

@@ -1,7 +1,7 @@
 //! A progress bar on whatever lasts over a second, for people only.
 
 use std::io::{self, IsTerminal as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use hallpass::{Options, Progress};
@@ -27,9 +27,10 @@ pub(crate) fn told_to(options: Options, when: When) -> Options {
     }
     let state = Mutex::new(None);
     options.on_progress(move |progress| {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state: MutexGuard<'_, Option<Shown>> =
+            state.lock().unwrap_or_else(PoisonError::into_inner);
         let shown = match state.take() {
-            Some(shown) if Shown::is_of(&shown, progress.doing) => shown,
+            Some(shown) if shown.doing == progress.doing => shown,
             _ => Shown::begin(progress),
         };
         *state = shown.tell(progress);
@@ -49,10 +50,6 @@ impl Shown {
             since: Instant::now(),
             bar: None,
         }
-    }
-
-    fn is_of(&self, doing: &str) -> bool {
-        self.doing == doing
     }
 
     /// What is left to be shown: nothing, once all is done.
