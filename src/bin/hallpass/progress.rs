@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use hallpass::{Options, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
 
+use crate::output::grouped;
+
 /// What is over sooner needs no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -58,23 +60,31 @@ impl Shown {
             return None;
         }
         if self.bar.is_none() && self.since.elapsed() >= PATIENCE {
-            self.bar = Some(bar(progress, self.since.elapsed()));
+            self.bar = Some(bar(progress));
         }
         if let Some(bar) = &self.bar {
             bar.set_length(progress.total);
+            bar.set_prefix(outlook(progress, self.since.elapsed()));
             bar.set_position(progress.done);
         }
         Some(self)
     }
 }
 
-fn bar(progress: Progress, elapsed: Duration) -> ProgressBar {
-    const LOOKS: &str = "{msg:>6} [{bar:32}] {human_pos}/{human_len}  {per_sec}  {eta} left";
+fn bar(progress: Progress) -> ProgressBar {
+    const LOOKS: &str = "{msg:>6} [{bar:32}] {human_pos}/{human_len}  {prefix}";
     let style =
         ProgressStyle::with_template(LOOKS).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(progress.total), ProgressDrawTarget::stderr())
         .with_style(style.progress_chars("=> "))
         .with_message(progress.doing)
-        .with_elapsed(elapsed)
         .with_finish(ProgressFinish::AndClear)
+}
+
+/// The rate since the beginning, and what it lets expect. (indicatif's own rate begins with the
+/// bar, a second late, and takes all that was done before for a burst.)
+fn outlook(progress: Progress, elapsed: Duration) -> String {
+    let rate = progress.done as f64 / elapsed.as_secs_f64().max(0.001);
+    let left = progress.total.saturating_sub(progress.done) as f64 / rate.max(0.001);
+    format!("{}/s, {left:.0} s left", grouped(rate as u64))
 }
