@@ -114,7 +114,8 @@ pub use public_answer::PublicAnswer;
 pub use scope::Scopes;
 pub use secret::Secret;
 pub use store::{
-    Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus, Verified,
+    ClientInfo, Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus,
+    Verified,
 };
 pub use token_id::{NotATokenId, TokenId};
 pub use validator::Validator;
