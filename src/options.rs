@@ -109,7 +109,7 @@ impl Options {
     }
 
     /// What the text of generated tokens begins with. API keys get a `k` after it, client secrets
-    /// an `s`, and a token's environment follows after `_`; all in all at most 12 bytes.
+    /// an `s`, and a token's environment follows after `_`; all in all at most 11 bytes.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
