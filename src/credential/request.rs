@@ -19,8 +19,12 @@ pub trait Headers {
 /// Pairs of name and value in the order of the wire.
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Headers for [(N, V)] {
     fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        let name = name.as_bytes();
+        // HTTP/2 and most parsers have names in lower case, and comparing without regard to it
+        // takes three times as long.
+        let is = move |sent: &[u8]| sent == name || sent.eq_ignore_ascii_case(name);
         self.iter()
-            .filter(|(n, _)| n.as_ref().eq_ignore_ascii_case(name.as_bytes()))
+            .filter(move |(sent, _)| is(sent.as_ref()))
             .map(|(_, value)| value.as_ref())
     }
 }
