@@ -9,22 +9,9 @@
 
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-
+use super::base64::{self, Spare};
 use super::bytes::{is_text, position};
 use super::scratch::Scratch;
-
-/// One credential has one spelling: padding is required (RFC 4648 section 3.2) and the bits that
-/// it leaves over are zero (section 3.5).
-static CANONICAL: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new());
-
-/// As Go's and Python's decoders, which don't look at the bits left over.
-static LOOSE: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
-);
 
 /// Where user-id and password stand in the scratch.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,7 +38,7 @@ pub(super) fn strict<'s>(
     encoded: &[u8],
     scratch: &'s mut Scratch,
 ) -> Result<(&'s str, &'s str), Fault> {
-    decode(&CANONICAL, encoded, scratch)?;
+    base64::decode(encoded, Spare::Zero, scratch).map_err(|_| Fault::Base64)?;
     let bytes = scratch.bytes();
     let colon = position(bytes, b':').ok_or(Fault::UserPass)?;
     if !is_text(bytes) || bytes == b":" {
@@ -66,23 +53,12 @@ pub(super) fn strict<'s>(
 /// Not to be had here, though Frappe has it: characters outside of the alphabet dropped, so that
 /// the URL-safe spelling of one credential is read as another one.
 pub(super) fn loose(encoded: &[u8], scratch: &mut Scratch) -> Result<UserPass, Fault> {
-    decode(&LOOSE, encoded, scratch)?;
+    base64::decode(encoded, Spare::Any, scratch).map_err(|_| Fault::Base64)?;
     let pair = split(scratch.bytes())?;
     if scratch.bytes()[pair.secret.clone()].contains(&b':') {
         return Err(Fault::UserPass);
     }
     Ok(pair)
-}
-
-fn decode(engine: &GeneralPurpose, encoded: &[u8], scratch: &mut Scratch) -> Result<(), Fault> {
-    let room = scratch
-        .room(encoded.len().div_ceil(4) * 3)
-        .map_err(|_| Fault::Base64)?;
-    let decoded = engine
-        .decode_slice(encoded, room)
-        .map_err(|_| Fault::Base64)?;
-    scratch.truncate(decoded);
-    Ok(())
 }
 
 fn split(bytes: &[u8]) -> Result<UserPass, Fault> {
@@ -98,6 +74,9 @@ fn split(bytes: &[u8]) -> Result<UserPass, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use ::base64::Engine as _;
+    use ::base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     type Pair = Result<(String, String), Fault>;
@@ -116,7 +95,7 @@ mod tests {
     }
 
     fn encode(text: impl AsRef<[u8]>) -> String {
-        CANONICAL.encode(text)
+        STANDARD.encode(text)
     }
 
     #[test]

@@ -80,20 +80,42 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
 
 /// `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
 ///
-/// Reckoned rather than looked up in [`CLASS`]: 44 bytes take 4 ns in place of 15.
+/// Reckoned rather than looked up in [`CLASS`]: 44 bytes take 3 ns in place of 15.
 #[inline]
 pub(super) fn is_token68(bytes: &[u8]) -> bool {
     let mut end = bytes.len();
     while end > 0 && bytes[end - 1] == b'=' {
         end -= 1;
     }
-    end > 0
-        && every_lane(&bytes[..end], |b| {
-            let letter = (b | 0x20).wrapping_sub(b'a') < 26;
-            // "+", ",", "-", ".", "/" and the digits stand in a row.
-            let row = (b.wrapping_sub(b'+') < 15) & (b != b',');
-            letter | row | (b == b'_') | (b == b'~')
-        })
+    end > 0 && is_token68_body(&bytes[..end])
+}
+
+#[inline]
+fn is_token68_body(bytes: &[u8]) -> bool {
+    let legal = |b: u8| {
+        // Each run is shifted to the end of what is positive, where one signed comparison tells
+        // it from the rest: SSE2 has no unsigned one.
+        let letter = (b | 0x20).wrapping_add(127 - b'z').cast_signed() > 127 - 26;
+        // "+", ",", "-", ".", "/" and the digits stand in a row.
+        let row = b.wrapping_add(127 - b'9').cast_signed() > 127 - 15;
+        letter | (row & (b != b',')) | (b == b'_') | (b == b'~')
+    };
+    let Some(last) = bytes.last_chunk::<LANES>() else {
+        return bytes.iter().fold(true, |left, &b| left & legal(b));
+    };
+    // As in `every_lane`, but the lanes are kept apart to the end: 3.1 ns in place of 3.8, where
+    // the simpler tests there take four times as long in this form.
+    let mut left = [true; LANES];
+    let mut take = |chunk: &[u8; LANES]| {
+        for (left, &b) in left.iter_mut().zip(chunk) {
+            *left &= legal(b);
+        }
+    };
+    take(last);
+    for chunk in bytes.as_chunks::<LANES>().0 {
+        take(chunk);
+    }
+    left == [true; LANES]
 }
 
 const LANES: usize = 16;
@@ -106,13 +128,12 @@ fn every_lane(bytes: &[u8], legal: impl Fn(u8) -> bool) -> bool {
     let Some(last) = bytes.last_chunk::<LANES>() else {
         return bytes.iter().fold(true, |left, &b| left & legal(b));
     };
-    let mut left = [true; LANES];
-    for chunk in bytes.as_chunks::<LANES>().0.iter().chain([last]) {
-        for (left, &b) in left.iter_mut().zip(chunk) {
-            *left &= legal(b);
-        }
+    let all = |chunk: &[u8; LANES]| chunk.iter().fold(true, |left, &b| left & legal(b));
+    let mut left = all(last);
+    for chunk in bytes.as_chunks::<LANES>().0 {
+        left &= all(chunk);
     }
-    left == [true; LANES]
+    left
 }
 
 /// `token = 1*tchar`

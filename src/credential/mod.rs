@@ -22,6 +22,7 @@
 //! # Ok::<_, hallpass::credential::NotAName>(())
 //! ```
 
+mod base64;
 mod basic;
 mod bytes;
 mod cookie;
@@ -46,7 +47,7 @@ pub use found::Outcome;
 pub use limits::{COOKIE_BYTES_MAX, COOKIE_PAIRS_MAX, CREDENTIAL_BYTES_MAX, QUERY_BYTES_MAX};
 pub use presented::Credential;
 pub use profile::{NotAName, Profile};
-pub use request::{Headers, Request};
+pub use request::{AuthorizationValue, Headers, Request};
 pub use scheme::Scheme;
 pub use scratch::Scratch;
 pub use source::{Source, Transport};

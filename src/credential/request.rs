@@ -19,8 +19,12 @@ pub trait Headers {
 /// Pairs of name and value in the order of the wire.
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Headers for [(N, V)] {
     fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        let name = name.as_bytes();
+        // HTTP/2 and most parsers have names in lower case, and comparing without regard to it
+        // takes three times as long.
+        let is = move |sent: &[u8]| sent == name || sent.eq_ignore_ascii_case(name);
         self.iter()
-            .filter(|(n, _)| n.as_ref().eq_ignore_ascii_case(name.as_bytes()))
+            .filter(move |(sent, _)| is(sent.as_ref()))
             .map(|(_, value)| value.as_ref())
     }
 }
@@ -40,6 +44,39 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Headers for Vec<(N, V)> {
 impl<H: Headers + ?Sized> Headers for &H {
     fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
         (**self).values(name)
+    }
+}
+
+/// The value of the one `Authorization` field, for those who have looked it up already: a request
+/// with this field and nothing else in it.
+///
+/// That there is no second one is the caller's to know: [`Profile::find`](super::Profile::find)
+/// refuses a request with two, and sees only one here.
+///
+/// ```
+/// use hallpass::credential::{AuthorizationValue, Credential, Profile, Request, Scratch};
+///
+/// let field = AuthorizationValue(b"Bearer hp_x");
+/// let mut scratch = Scratch::new();
+/// let found = Profile::strict().find(&Request::new(&field), &mut scratch)?;
+/// let Credential::Token { text, .. } = found else { unreachable!() };
+/// assert_eq!(text, b"hp_x");
+/// # Ok::<_, hallpass::Inactive>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct AuthorizationValue<'v>(pub &'v [u8]);
+
+impl Headers for AuthorizationValue<'_> {
+    #[inline]
+    fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        (name == "authorization").then_some(self.0).into_iter()
+    }
+}
+
+/// Shows nothing of the value, which holds a secret.
+impl fmt::Debug for AuthorizationValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationValue").finish_non_exhaustive()
     }
 }
 
@@ -119,6 +156,8 @@ mod tests {
         let headers = [("authorization", "Bearer hunter2")];
         let request = Request::new(&headers).query("client_key=hunter2");
         assert!(!format!("{request:?}").contains("hunter2"));
+        let alone = AuthorizationValue(b"Bearer hunter2");
+        assert_eq!(format!("{alone:?}"), "AuthorizationValue { .. }");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use arrayvec::ArrayVec;
-use zeroize::Zeroize;
+use zeroize::optimization_barrier;
 
 use super::limits::CREDENTIAL_BYTES_MAX;
 
@@ -30,32 +30,21 @@ impl Scratch {
         }
     }
 
-    /// Empties it. What it held is overwritten as a whole, since writing byte by byte, as
-    /// [`Zeroize`] does, would take longer than all of the parsing.
+    /// Empties it. What it held is overwritten as a whole and nothing more than that: writing byte
+    /// by byte, as `Zeroize` does, would take longer than all of the parsing.
+    #[inline]
     pub(super) fn clear(&mut self) {
-        self.bytes.as_mut_slice().fill(0);
+        self.bytes.fill(0);
         // Keeps the compiler from leaving out writes that nobody reads.
-        std::hint::black_box(self.bytes.as_slice());
+        optimization_barrier(self.bytes.as_slice());
         self.bytes.clear();
-    }
-
-    /// Empties it and makes room for `n` bytes, which are zero: no more of them than will be
-    /// written.
-    pub(super) fn room(&mut self, n: usize) -> Result<&mut [u8], Full> {
-        static ZEROS: [u8; CREDENTIAL_BYTES_MAX] = [0; CREDENTIAL_BYTES_MAX];
-        self.clear();
-        self.extend(ZEROS.get(..n).ok_or(Full)?)?;
-        Ok(&mut self.bytes)
-    }
-
-    pub(super) fn truncate(&mut self, n: usize) {
-        self.bytes.truncate(n);
     }
 
     pub(super) fn push(&mut self, byte: u8) -> Result<(), Full> {
         self.bytes.try_push(byte).map_err(|_| Full)
     }
 
+    #[inline]
     pub(super) fn extend(&mut self, bytes: &[u8]) -> Result<(), Full> {
         self.bytes.try_extend_from_slice(bytes).map_err(|_| Full)
     }
@@ -64,6 +53,7 @@ impl Scratch {
         self.bytes.len()
     }
 
+    #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -71,7 +61,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        self.bytes.as_mut_slice().zeroize();
+        self.clear();
     }
 }
 
