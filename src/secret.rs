@@ -4,6 +4,8 @@ use core::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::token_id::ALPHABET;
+
 /// A secret text, handed out once when it is issued.
 ///
 /// It has no `Clone`, no `PartialEq`, no `Display`, and its `Debug` says nothing. Its memory is
@@ -31,7 +33,6 @@ impl fmt::Debug for Secret {
 ///
 /// Bytes of 248 and above are thrown away, so that every character is equally likely.
 pub(crate) fn random_base62(text: &mut String, characters: usize) -> std::io::Result<()> {
-    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut random = Zeroizing::new([0u8; 64]);
     let mut missing = characters;
     while missing > 0 {

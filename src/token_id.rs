@@ -11,7 +11,9 @@ pub(crate) const EPOCH_MS: u64 = 1_735_689_600_000;
 
 const SEQUENCE_BITS: u32 = 19;
 const BITS: u32 = 60;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The digits of base62, in the order in which they sort.
+pub(crate) const ALPHABET: &[u8; 62] =
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The public handle of a token, also the `jti` of a JWT issued here.
 ///

@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("public_answer", "inactive"),
     ("error", "client_id"),
     ("scope", "error"),
-    ("secret", ""),
+    ("secret", "token_id"),
     ("token_text", "error secret token_id"),
     // Floor 1: the table, the disk, the grammars. None knows another.
     ("table", "token_id"),

@@ -180,6 +180,12 @@ fn the_same_secret_twice_is_told() {
     let again = store.issue_chosen(NewToken::new("b").never_expires(), secret);
     assert!(matches!(again, Err(Error::AlreadyExists)));
     assert_eq!(store.validator().validate(secret).unwrap().client_id(), "a");
+    let generated = store.issue(NewToken::new("a").never_expires()).unwrap();
+    let again = store.issue_chosen(
+        NewToken::new("b").never_expires(),
+        generated.secret.expose(),
+    );
+    assert!(matches!(again, Err(Error::AlreadyExists)));
 }
 
 /// life-fro-1, life-fro-2, life-frp-1, life-frp-2. Differences: two secrets live side by side until

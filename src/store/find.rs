@@ -32,7 +32,7 @@ impl Core {
     }
 
     /// What is placed by the id in its text, or by the digest if the secret was chosen.
-    fn find_shown(&self, text: &[u8], digest: Digest) -> Option<Entry> {
+    pub(super) fn find_shown(&self, text: &[u8], digest: Digest) -> Option<Entry> {
         let digest = digest.in_memory();
         token_text::id_bytes(text)
             .and_then(|id| self.live.table.get(Place::of_id_text(id), digest))

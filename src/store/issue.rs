@@ -12,7 +12,6 @@ use crate::new_token::{Checked, Issued, NewToken};
 use crate::options::Progress;
 use crate::record::TokenRecord;
 use crate::secret::Secret;
-use crate::table::Place;
 use crate::token_id::TokenId;
 use crate::token_text;
 
@@ -106,12 +105,7 @@ impl Store {
             None => self.core.live.digests.text(secret.as_bytes()),
         };
         let mut control = self.core.writable()?;
-        let in_memory = digest.in_memory();
-        let stored = self
-            .core
-            .live
-            .table
-            .get(Place::of_digest(in_memory), in_memory);
+        let stored = self.core.find_shown(secret.as_bytes(), digest);
         if stored.is_some() || !control.reserve(&digest) {
             return Err(Error::AlreadyExists);
         }
