@@ -93,6 +93,7 @@ mod record;
 mod scope;
 mod seal;
 mod secret;
+mod sidecar;
 mod store;
 mod table;
 #[cfg(feature = "testkit")]

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::sidecar::Mark;
+use crate::sidecar::Mark;
 
 /// The key of the seal in the meta tree.
 pub(crate) const SEAL_KEY: &[u8] = b"seal";

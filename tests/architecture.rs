@@ -22,9 +22,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     // Floor 1: the table, the disk, the grammars. None knows another.
     ("table", "token_id"),
     ("digest", "table token_text"),
+    ("disk", "error"),
     ("record", "digest disk error kind"),
-    ("seal", "disk record"),
-    ("disk", "error record"),
+    ("sidecar", "disk record"),
+    ("seal", "sidecar"),
     ("credential", "inactive"),
     ("jwt", "inactive secret token_id"),
     // Floor 2: the data plane, which knows no disk, no store and no `Error`; the control plane.
@@ -42,7 +43,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("options", "clock digest disk error store token_text"),
     (
         "store",
-        "client_id clock digest disk error kind live new_token options record seal secret table \
+        "client_id clock digest disk error kind live new_token options record seal secret sidecar table \
          token_id token_text validator",
     ),
 ];

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::sidecar::FILE_BYTES;
-use super::{Disk, DiskError, Pairs, Tree, Write};
+use super::{Disk, DiskError, Pairs, SIDECAR_MAX_BYTES, Tree, Write};
 
 type Image = BTreeMap<(Tree, Vec<u8>), Vec<u8>>;
 
@@ -153,7 +152,7 @@ impl Disk for FakeDisk {
 
     fn write_sidecar(&self, offset: u64, slot: &[u8]) -> Result<(), DiskError> {
         let mut state = self.state();
-        state.sidecar.resize(FILE_BYTES, 0);
+        state.sidecar.resize(SIDECAR_MAX_BYTES, 0);
         let written = state.write("writing the sidecar");
         // A failing write is torn in the middle.
         let reached = if written.is_ok() {

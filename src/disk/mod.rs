@@ -3,7 +3,6 @@
 
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) mod fake;
-pub(crate) mod sidecar;
 pub(crate) mod sled;
 
 use std::io;
@@ -43,6 +42,9 @@ impl Tree {
         }
     }
 }
+
+/// The whole of a sidecar file, at the most.
+pub(crate) const SIDECAR_MAX_BYTES: usize = 8192;
 
 /// One write of a group: `None` removes.
 #[derive(Clone, Debug)]

@@ -127,7 +127,7 @@ impl Disk for SledDisk {
     }
 
     fn read_sidecar(&self) -> Result<Vec<u8>, DiskError> {
-        let mut bytes = vec![0; super::sidecar::FILE_BYTES];
+        let mut bytes = vec![0; super::SIDECAR_MAX_BYTES];
         let mut read = 0;
         while read < bytes.len() {
             match self.sidecar.read_at(&mut bytes[read..], read as u64) {

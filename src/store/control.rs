@@ -13,9 +13,9 @@ use super::Core;
 use super::change::{Change, Group};
 use crate::digest::Digest;
 use crate::disk::DiskError;
-use crate::disk::sidecar::Mark;
 use crate::error::Error;
 use crate::options::Durability;
+use crate::sidecar::Mark;
 use crate::table::NotInserted;
 use crate::token_id::TokenId;
 

@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 
 use super::closed;
 use crate::digest::DigestKey;
-use crate::disk::sidecar;
 use crate::error::Error;
 use crate::record::MacKey;
+use crate::sidecar;
 
 const KEY_MAGIC: &[u8] = b"hallpass digest key 1\n";
 const NAMES: [&str; 5] = ["lock", "digest.key", "seal", "closed", "data"];

@@ -7,7 +7,6 @@ use super::control::{Control, not_inserted};
 use super::folder::Folder;
 use super::{Core, Store};
 use crate::digest::DigestKey;
-use crate::disk::sidecar::{self, Mark};
 use crate::disk::sled::SledDisk;
 use crate::disk::{Disk, Tree, Write};
 use crate::error::Error;
@@ -15,6 +14,7 @@ use crate::live::Live;
 use crate::options::Options;
 use crate::record::{self, MacKey};
 use crate::seal::{SEAL_KEY, Seal};
+use crate::sidecar::{self, Mark};
 
 /// The key of the store's own record in the meta tree:
 /// `format (1) || store id (16) || proof of the digest key (16) || CRC-32 (4)`.

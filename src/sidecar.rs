@@ -9,7 +9,7 @@
 //! slot = magic (3) || format (1) || generation (8) || running digest (16) || MAC (16) || CRC-32 (4) || zeros
 //! ```
 
-use super::Tree;
+use crate::disk::{SIDECAR_MAX_BYTES, Tree};
 use crate::record::MacKey;
 
 const MAGIC: &[u8; 3] = b"hps";
@@ -17,10 +17,12 @@ const MAGIC: &[u8; 3] = b"hps";
 /// opens it.
 pub(crate) const FORMAT: u8 = 1;
 /// A slot fits in one sector of any disk, so that it is torn as seldom as possible.
-pub(crate) const SLOT_BYTES: usize = 64;
+const SLOT_BYTES: usize = 64;
 /// Slots stand in sectors of their own.
-pub(crate) const SLOT_STRIDE: usize = 4096;
-pub(crate) const FILE_BYTES: usize = SLOT_STRIDE + SLOT_BYTES;
+const SLOT_STRIDE: usize = 4096;
+const FILE_BYTES: usize = SLOT_STRIDE + SLOT_BYTES;
+
+const _: () = assert!(FILE_BYTES <= SIDECAR_MAX_BYTES);
 
 /// What a slot says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
