@@ -81,6 +81,8 @@ mod error;
 mod inactive;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+#[cfg(feature = "jwt")]
+mod keyring;
 mod kind;
 mod live;
 mod new_token;
@@ -111,6 +113,8 @@ pub use options::{Durability, Options, Progress};
 pub use public_answer::PublicAnswer;
 pub use scope::Scopes;
 pub use secret::Secret;
+#[cfg(feature = "jwt")]
+pub use store::{KeyInfo, KeyState};
 pub use store::{
     Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus, Verified,
 };
@@ -124,7 +128,8 @@ pub mod limits {
         COOKIE_BYTES_MAX, COOKIE_PAIRS_MAX, CREDENTIAL_BYTES_MAX, QUERY_BYTES_MAX,
     };
     pub use crate::new_token::{
-        EXPIRES_AT_MAX, METADATA_MAX_BYTES, METADATA_MAX_ENTRIES, PAIR_ID_MAX_BYTES,
+        AUDIENCE_MAX_BYTES, AUDIENCES_MAX, EXPIRES_AT_MAX, METADATA_MAX_BYTES,
+        METADATA_MAX_ENTRIES, PAIR_ID_MAX_BYTES,
     };
     pub use crate::scope::{SCOPE_MAX_BYTES, SCOPES_MAX};
     pub use crate::token_text::PREFIX_MAX_BYTES;

@@ -60,6 +60,10 @@ pub struct Options {
     pub(crate) purge_grace_secs: u64,
     pub(crate) accept_clock_reset: bool,
     pub(crate) on_progress: Option<OnProgress>,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_issuer: Option<String>,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_audience: Option<String>,
 }
 
 impl Default for Options {
@@ -79,6 +83,10 @@ impl Default for Options {
             purge_grace_secs: 30 * 60,
             accept_clock_reset: false,
             on_progress: None,
+            #[cfg(feature = "jwt")]
+            jwt_issuer: None,
+            #[cfg(feature = "jwt")]
+            jwt_audience: None,
         }
     }
 }
@@ -157,6 +165,20 @@ impl Options {
     /// that had expired by then live again until the clock has caught up.
     pub fn accept_clock_reset(mut self, accept: bool) -> Self {
         self.accept_clock_reset = accept;
+        self
+    }
+
+    /// The `iss` of JWTs issued here. Default: none.
+    #[cfg(feature = "jwt")]
+    pub fn jwt_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.jwt_issuer = Some(issuer.into());
+        self
+    }
+
+    /// The audience of JWTs issued here that are given no other. Default: none.
+    #[cfg(feature = "jwt")]
+    pub fn jwt_audience(mut self, audience: impl Into<String>) -> Self {
+        self.jwt_audience = Some(audience.into());
         self
     }
 

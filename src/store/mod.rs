@@ -7,11 +7,17 @@ mod expire;
 mod fill;
 mod folder;
 mod issue;
+#[cfg(feature = "jwt")]
+mod key_at_rest;
+#[cfg(feature = "jwt")]
+mod keys;
 mod list;
 mod open;
 mod purge;
 mod revoke;
 mod scan;
+#[cfg(feature = "jwt")]
+mod sign;
 mod stats;
 mod verify;
 
@@ -29,6 +35,8 @@ use crate::validator::Validator;
 use change::Change;
 use control::Control;
 
+#[cfg(feature = "jwt")]
+pub use keys::{KeyInfo, KeyState};
 pub use list::{Page, TokenInfo, TokenStatus};
 pub use purge::Purged;
 pub use revoke::{Revocation, RevokeReason};
@@ -68,6 +76,13 @@ struct Core {
     tokens_max: u64,
     tokens_per_client_max: u64,
     on_progress: Option<OnProgress>,
+    /// Under which private keys stand on disk.
+    #[cfg(feature = "jwt")]
+    key_at_rest: key_at_rest::KeyAtRest,
+    #[cfg(feature = "jwt")]
+    jwt_issuer: Option<String>,
+    #[cfg(feature = "jwt")]
+    jwt_audience: Option<String>,
     /// Held while the store is open.
     _lock: Option<File>,
 }

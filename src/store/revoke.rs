@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::record::RevokedRecord;
 use crate::table::{Entry, Place};
 use crate::token_id::TokenId;
-use crate::token_text;
 
 /// The longest reason and the longest name of who revoked, in bytes.
 const REASON_MAX_BYTES: usize = 256;
@@ -69,7 +68,7 @@ impl Store {
 
     /// Revokes the token with this text. Texts that are no tokens are [`Revocation::Unknown`].
     pub fn revoke_text(&self, text: &str) -> Result<Revocation, Error> {
-        match self.core.find_text(text.as_bytes()) {
+        match self.core.live.find_text(text.as_bytes()) {
             Some(entry) => self.revoke(entry.id),
             None => Ok(Revocation::Unknown),
         }
@@ -80,11 +79,11 @@ impl Store {
     pub fn revoke_all(&self, client: &str) -> Result<bool, Error> {
         let mut control = self.core.control()?;
         let epoch = self.core.next_id(&mut control)?.as_u64();
-        let Some((_, known)) = self.core.known_client(&mut control, client) else {
+        let Some((number, known)) = self.core.known_client(&mut control, client) else {
             return Ok(false);
         };
         known.epoch = epoch;
-        self.core.publish(known);
+        self.core.publish(&control, number);
         let change = Change::RaiseClient {
             client: client.into(),
             epoch,
@@ -118,12 +117,5 @@ impl Core {
         };
         let digest = Digest::from_bytes(record.digest).in_memory();
         Ok(writer.find(Place::of_digest(digest), id))
-    }
-
-    fn find_text(&self, text: &[u8]) -> Option<Entry> {
-        let digest = self.live.digests.text(text).in_memory();
-        token_text::id_bytes(text)
-            .and_then(|id| self.live.table.get(Place::of_id_text(id), digest))
-            .or_else(|| self.live.table.get(Place::of_digest(digest), digest))
     }
 }
