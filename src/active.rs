@@ -35,7 +35,7 @@ impl<'v> Active<'v> {
         }
     }
 
-    pub(crate) fn from_source(self, source: Source) -> Self {
+    pub(crate) fn shown_in(self, source: Source) -> Self {
         Self {
             source: Some(source),
             ..self
@@ -72,7 +72,7 @@ impl<'v> Active<'v> {
     /// Whom the token is for, sorted; none: whoever asks.
     pub fn audiences(&self) -> impl ExactSizeIterator<Item = &'v str> + use<'v> {
         let (_, audiences) = self.scopes_and_audiences();
-        let unmarked = |marked: &'v Box<str>| marked.strip_prefix(AUDIENCE_MARK);
+        let unmarked = |marked: &'v str| marked.strip_prefix(AUDIENCE_MARK);
         audiences
             .iter()
             .map(move |marked| unmarked(marked).unwrap_or_default())
@@ -135,9 +135,10 @@ impl<'v> Active<'v> {
             .scope_sets
             .get(self.grant().scopes)
             .unwrap_or_default();
-        let is_scope = |one: &Box<str>| !one.starts_with(AUDIENCE_MARK);
+        let is_scope = |one: &str| !one.starts_with(AUDIENCE_MARK);
         // From the end: most tokens name no audience.
-        let scopes = both.iter().rposition(is_scope).map_or(0, |last| last + 1);
+        let last = both.iter().rposition(|one| is_scope(one));
+        let scopes = last.map_or(0, |last| last + 1);
         both.split_at(scopes)
     }
 

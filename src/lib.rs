@@ -69,6 +69,8 @@
 //! [sled]: https://docs.rs/sled/0.34.7
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// A server's front door does not panic. Tests and benches may.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod active;
 mod challenge;
@@ -113,11 +115,12 @@ pub use options::{Durability, Options, Progress};
 pub use public_answer::PublicAnswer;
 pub use scope::Scopes;
 pub use secret::Secret;
+pub use store::{
+    ClientInfo, Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus,
+    Verified,
+};
 #[cfg(feature = "jwt")]
 pub use store::{KeyInfo, KeyState};
-pub use store::{
-    Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus, Verified,
-};
 pub use token_id::{NotATokenId, TokenId};
 pub use validator::Validator;
 

@@ -267,6 +267,6 @@ mod tests {
         "0103617069",                                                       // audiences
         "01046e616d65026369",                                               // metadata
         "0101046c6f7374036f7073",                                           // revoked
-        "852c8a2f6e8c24cd1aea1887f8a102a8",                                 // MAC
+        "6589e16ccdd83b17822cbdd70e0c20c7",                                 // MAC
     );
 }

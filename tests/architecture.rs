@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("seal", "disk record"),
     ("disk", "error record"),
     ("credential", "inactive"),
-    ("jwt", "inactive token_id"),
+    ("jwt", "inactive secret token_id"),
     // Floor 2: the data plane, which knows no disk, no store and no `Error`; the control plane.
     ("keyring", "inactive jwt"),
     (

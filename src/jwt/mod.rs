@@ -81,6 +81,6 @@ pub use key_source::{KeySource, SharedKeys};
 pub use mapping::{ClaimsMapping, ForeignClient};
 pub use new_claims::NewClaims;
 pub use policy::Expect;
-pub use sign::{PrivateKeyText, SigningKey};
+pub use sign::SigningKey;
 pub(crate) use verify::Unverified;
 pub use verify::{Verified, VerifiedPayload, verify, verify_jws};

@@ -8,6 +8,7 @@ use super::algorithm::{Algorithm, KeyType};
 use super::der::{self, Der};
 use super::key::VerifyingKey;
 use super::key_error::KeyError;
+use crate::secret::Secret;
 
 /// A certificate with a long list of names stays well below.
 const PEM_BYTES_MAX: usize = 16 * 1024;
@@ -44,10 +45,11 @@ pub(crate) fn private_key(text: &str) -> Result<(Algorithm, Zeroizing<[u8; 32]>)
 }
 
 /// Writes `der` as PEM with lines of 64 characters.
-pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
+pub(crate) fn encode(label: &str, der: &[u8]) -> Secret {
     let mut base64 = Zeroizing::new(vec![0; der.len().div_ceil(3) * 4]);
     let length = STANDARD.encode_slice(der, &mut base64).unwrap_or(0);
-    let mut text = Zeroizing::new(String::with_capacity(length + length / 64 + 80));
+    // Large enough not to move, which would leave a copy behind.
+    let mut text = String::with_capacity(length + length / 64 + 80);
     text.push_str("-----BEGIN ");
     text.push_str(label);
     text.push_str("-----\n");
@@ -58,7 +60,7 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> Zeroizing<String> {
     text.push_str("-----END ");
     text.push_str(label);
     text.push_str("-----\n");
-    text
+    Secret::new(text)
 }
 
 /// The one block in `text`: its label and its octets. Text around it is white space only.

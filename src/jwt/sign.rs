@@ -16,6 +16,7 @@ use super::key_error::KeyError;
 use super::new_claims::NewClaims;
 use super::pem;
 use super::policy::ACCESS_TOKEN;
+use crate::secret::{Secret, fill_random};
 
 /// Names an HMAC secret. Its RFC 7638 thumbprint would be a plain hash of the secret.
 const SECRET_KID_CONTEXT: &str = "hallpass 2026-11 kid of an HMAC secret";
@@ -37,7 +38,7 @@ impl SigningKey {
         let mut secret = Zeroizing::new([0; 32]);
         // A P-256 scalar is out of range once in 2^32 tries.
         for _ in 0..8 {
-            getrandom::fill(&mut secret[..]).map_err(|_| KeyError::Backend)?;
+            fill_random(&mut secret[..]).map_err(|_| KeyError::Backend)?;
             match Self::from_secret_bytes(algorithm, &secret) {
                 Err(KeyError::NotOnCurve) => {}
                 done => return done,
@@ -133,20 +134,20 @@ impl SigningKey {
     }
 
     /// The private key as PKCS#8 PEM, once: the key is used up. Nothing for HS256.
-    pub fn into_pem(self) -> Option<PrivateKeyText> {
+    pub fn into_pem(self) -> Option<Secret> {
         let public = match self.verifying.public() {
             PublicPart::Ec { x, y } => [&[4], &x[..], &y[..]].concat(),
             PublicPart::Okp { x } => x.clone(),
             _ => return None,
         };
         let der = pem::pkcs8(self.algorithm(), &self.secret, Some(&public));
-        Some(PrivateKeyText(pem::encode("PRIVATE KEY", &der)))
+        Some(pem::encode("PRIVATE KEY", &der))
     }
 
     /// The private key as a JWK, once: the key is used up.
-    pub fn into_private_jwk(self) -> PrivateKeyText {
+    pub fn into_private_jwk(self) -> Secret {
         // Large enough not to move, which would leave a copy behind.
-        let mut text = Zeroizing::new(String::with_capacity(512));
+        let mut text = String::with_capacity(512);
         match self.verifying.to_jwk() {
             Some(public) => {
                 text.push_str(public.trim_end_matches('}'));
@@ -163,7 +164,7 @@ impl SigningKey {
         }
         base64url::encode_into(&self.secret[..], &mut text);
         text.push_str("\"}");
-        PrivateKeyText(text)
+        Secret::new(text)
     }
 
     /// What has to be kept so that [`SigningKey::from_secret_bytes`] makes the key again.
@@ -178,22 +179,6 @@ impl fmt::Debug for SigningKey {
             .field("algorithm", &self.algorithm())
             .field("kid", &self.kid)
             .finish_non_exhaustive()
-    }
-}
-
-/// The text of a private key, wiped when dropped: hand it to its owner and let go of it.
-pub struct PrivateKeyText(Zeroizing<String>);
-
-impl PrivateKeyText {
-    /// The text itself. This is the secret.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for PrivateKeyText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrivateKeyText([redacted])")
     }
 }
 
@@ -232,10 +217,7 @@ mod tests {
                 format!("{key:?}"),
                 format!("SigningKey {{ algorithm: {algorithm:?}, kid: {kid:?}, .. }}")
             );
-            assert_eq!(
-                format!("{:?}", key.into_private_jwk()),
-                "PrivateKeyText([redacted])"
-            );
+            assert_eq!(format!("{:?}", key.into_private_jwk()), "Secret(***)");
         }
     }
 

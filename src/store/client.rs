@@ -10,7 +10,30 @@ use crate::record::TokenRecord;
 use crate::table::{CELLS_MAX, CLIENT_DISABLED, Grant};
 use crate::token_id::TokenId;
 
+/// What the store knows of a client.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// The client.
+    pub client_id: String,
+    /// Its token records, dead ones not yet purged included.
+    pub tokens: u64,
+    /// Whether its tokens are refused and none is issued.
+    pub disabled: bool,
+}
+
 impl Store {
+    /// What the store knows of a client; `None` if it has no records of it.
+    pub fn client(&self, client: &str) -> Result<Option<ClientInfo>, Error> {
+        let mut control = self.core.control()?;
+        let known = self.core.known_client(&mut control, client);
+        Ok(known.map(|(_, known)| ClientInfo {
+            client_id: client.to_owned(),
+            tokens: known.tokens,
+            disabled: known.disabled,
+        }))
+    }
+
     /// Disables a client: its tokens are refused, and none is issued, until it is enabled again.
     /// A client the store has not met yet can be disabled too.
     ///
@@ -142,8 +165,8 @@ impl Core {
                 })?),
             };
         let word = client.word(key.as_ref().map_or(0, |key| key.epoch));
-        let marked = |audience: &Box<str>| format!("{AUDIENCE_MARK}{audience}");
-        let audiences: Vec<String> = record.audiences.iter().map(marked).collect();
+        let marked = |audience: &str| format!("{AUDIENCE_MARK}{audience}");
+        let audiences: Vec<String> = record.audiences.iter().map(|one| marked(one)).collect();
         let scopes = record.scopes.iter().map(|scope| &**scope);
         let scopes: Vec<&str> = scopes.chain(audiences.iter().map(|one| &**one)).collect();
         let grant = Grant {

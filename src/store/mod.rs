@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod expire;
 mod fill;
+mod find;
 mod folder;
 mod issue;
 #[cfg(feature = "jwt")]
@@ -35,6 +36,7 @@ use crate::validator::Validator;
 use change::Change;
 use control::Control;
 
+pub use client::ClientInfo;
 #[cfg(feature = "jwt")]
 pub use keys::{KeyInfo, KeyState};
 pub use list::{Page, TokenInfo, TokenStatus};

@@ -55,10 +55,10 @@ impl Core {
             claims = claims.claim("scope", Value::from(scopes.join(" ")));
         }
         if !checked.metadata.is_empty() {
-            let entry = |(key, value): (&Box<str>, &Box<str>)| {
-                (key.to_string(), Value::from(value.to_string()))
-            };
-            let metadata: Map<String, Value> = checked.metadata.iter().map(entry).collect();
+            let entries = checked.metadata.iter();
+            let metadata: Map<String, Value> = entries
+                .map(|(key, value)| (key.to_string(), Value::from(&**value)))
+                .collect();
             claims = claims.claim("metadata", Value::Object(metadata));
         }
         claims

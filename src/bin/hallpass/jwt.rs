@@ -78,9 +78,9 @@ impl Profile {
     }
 }
 
-pub(crate) fn run(command: JwtCommand) -> ExitCode {
+pub(crate) fn run(command: &JwtCommand) -> ExitCode {
     let JwtCommand::Verify(args) = command;
-    let outcome = if args.batch { batch(&args) } else { one(&args) };
+    let outcome = if args.batch { batch(args) } else { one(args) };
     outcome.unwrap_or_else(|failure| {
         eprintln!("hallpass: {failure}");
         ExitCode::from(2)

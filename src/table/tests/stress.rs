@@ -2,7 +2,8 @@
 //!
 //! Two seconds a test, or `HALLPASS_STRESS_SECS`. Under ThreadSanitizer:
 //! `RUSTFLAGS=-Zsanitizer=thread cargo +nightly test -Zbuild-std --target x86_64-unknown-linux-gnu
-//! --lib stress`.
+//! --lib stress`. Without `-Zbuild-std`, but with `-Cunsafe-allow-abi-mismatch=sanitizer`, it reports
+//! the end of the thread scope and the test harness, whose synchronisation it then cannot see.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
