@@ -5,7 +5,7 @@ use core::fmt;
 use crate::credential::Source;
 use crate::inactive::Inactive;
 use crate::kind::Kind;
-use crate::live::Live;
+use crate::live::{AUDIENCE_MARK, Live};
 use crate::table::{Entry, Grant};
 use crate::token_id::TokenId;
 
@@ -65,12 +65,17 @@ impl<'v> Active<'v> {
 
     /// The token's scopes, sorted.
     pub fn scopes(&self) -> impl ExactSizeIterator<Item = &'v str> + use<'v> {
-        let scopes = self
-            .live
-            .scope_sets
-            .get(self.grant().scopes)
-            .unwrap_or_default();
+        let (scopes, _) = self.scopes_and_audiences();
         scopes.iter().map(|scope| &**scope)
+    }
+
+    /// Whom the token is for, sorted; none: whoever asks.
+    pub fn audiences(&self) -> impl ExactSizeIterator<Item = &'v str> + use<'v> {
+        let (_, audiences) = self.scopes_and_audiences();
+        let unmarked = |marked: &'v str| marked.strip_prefix(AUDIENCE_MARK);
+        audiences
+            .iter()
+            .map(move |marked| unmarked(marked).unwrap_or_default())
     }
 
     /// Whether the token has `scope`, to the byte. No I/O, no allocation.
@@ -102,6 +107,18 @@ impl<'v> Active<'v> {
         }
     }
 
+    /// Goes on only if the token is for `audience`; one that names no audience is not.
+    pub fn expect_audience(self, audience: &str) -> Result<Self, Inactive> {
+        let mut audiences = self.audiences();
+        if audiences.len() == 0 {
+            Err(Inactive::FieldsMissing)
+        } else if audiences.any(|named| named == audience) {
+            Ok(self)
+        } else {
+            Err(Inactive::Audience)
+        }
+    }
+
     /// Goes on only if the token is of `kind`.
     pub fn expect_kind(self, kind: Kind) -> Result<Self, Inactive> {
         if self.kind() == kind {
@@ -109,6 +126,20 @@ impl<'v> Active<'v> {
         } else {
             Err(Inactive::Kind)
         }
+    }
+
+    /// Scopes stand first, audiences after them.
+    fn scopes_and_audiences(&self) -> (&'v [Box<str>], &'v [Box<str>]) {
+        let both = self
+            .live
+            .scope_sets
+            .get(self.grant().scopes)
+            .unwrap_or_default();
+        let is_scope = |one: &str| !one.starts_with(AUDIENCE_MARK);
+        // From the end: most tokens name no audience.
+        let last = both.iter().rposition(|one| is_scope(one));
+        let scopes = last.map_or(0, |last| last + 1);
+        both.split_at(scopes)
     }
 
     fn grant(&self) -> Grant {

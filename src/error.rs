@@ -148,6 +148,19 @@ pub enum Error {
     /// The client is disabled.
     #[error("the client is disabled: nothing was issued; enable it first")]
     ClientDisabled,
+    /// No key signs new tokens, or none of the algorithm that was asked for.
+    #[cfg(feature = "jwt")]
+    #[error(
+        "no key signs tokens of this kind: nothing was issued; generate or import a signing key"
+    )]
+    NoSigningKey,
+    /// A key, or a token that should have been signed, was refused.
+    #[cfg(feature = "jwt")]
+    #[error("{reason}: nothing was changed")]
+    Key {
+        /// What is wrong with it.
+        reason: crate::jwt::KeyError,
+    },
 }
 
 impl Error {
@@ -172,6 +185,10 @@ impl Error {
             Error::WeakSecret { .. } => "request.weak_secret",
             Error::AlreadyExists => "conflict.exists",
             Error::ClientDisabled => "client.disabled",
+            #[cfg(feature = "jwt")]
+            Error::NoSigningKey => "key.none",
+            #[cfg(feature = "jwt")]
+            Error::Key { .. } => "key.refused",
         }
     }
 
@@ -188,6 +205,13 @@ impl Error {
 
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         Error::Corrupt { what: what.into() }
+    }
+}
+
+#[cfg(feature = "jwt")]
+impl From<crate::jwt::KeyError> for Error {
+    fn from(reason: crate::jwt::KeyError) -> Self {
+        Error::Key { reason }
     }
 }
 

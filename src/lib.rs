@@ -84,6 +84,8 @@ mod error;
 mod inactive;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+#[cfg(feature = "jwt")]
+mod keyring;
 mod kind;
 mod live;
 mod new_token;
@@ -119,6 +121,8 @@ pub use store::{
     ClientInfo, Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus,
     Verified,
 };
+#[cfg(feature = "jwt")]
+pub use store::{KeyInfo, KeyState};
 pub use token_id::{NotATokenId, TokenId};
 pub use validator::Validator;
 
@@ -129,7 +133,8 @@ pub mod limits {
         COOKIE_BYTES_MAX, COOKIE_PAIRS_MAX, CREDENTIAL_BYTES_MAX, QUERY_BYTES_MAX,
     };
     pub use crate::new_token::{
-        EXPIRES_AT_MAX, METADATA_MAX_BYTES, METADATA_MAX_ENTRIES, PAIR_ID_MAX_BYTES,
+        AUDIENCE_MAX_BYTES, AUDIENCES_MAX, EXPIRES_AT_MAX, METADATA_MAX_BYTES,
+        METADATA_MAX_ENTRIES, PAIR_ID_MAX_BYTES,
     };
     pub use crate::scope::{SCOPE_MAX_BYTES, SCOPES_MAX};
     pub use crate::token_text::PREFIX_MAX_BYTES;

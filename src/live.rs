@@ -6,9 +6,14 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 
 use crate::clock::StoreClock;
-use crate::digest::{DigestKey, DigestKeys};
+use crate::digest::{Digest, DigestKey, DigestKeys};
 use crate::inactive::Inactive;
-use crate::table::{CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, ScopeSets, Table};
+#[cfg(feature = "jwt")]
+use crate::keyring::Keyring;
+use crate::table::{
+    CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, Place, ScopeSets, Table,
+};
+use crate::token_text;
 
 /// Above every token id: nothing is alive. Set when the store is closed or forked away.
 const NOTHING: u64 = u64::MAX;
@@ -17,12 +22,17 @@ const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 const FORKED: u8 = 2;
 
+/// In front of an audience among what a grant is for: no scope begins with it (RFC 6749 section 3.3).
+pub(crate) const AUDIENCE_MARK: char = '"';
+
 pub(crate) struct Live {
     pub(crate) table: Table,
     pub(crate) grants: Grants,
     pub(crate) client_names: Names,
     pub(crate) scope_sets: ScopeSets,
     pub(crate) digests: DigestKeys,
+    #[cfg(feature = "jwt")]
+    pub(crate) keyring: Keyring,
     clock: StoreClock,
     /// The highest time seen. Written at most once a second, so readers share it in peace.
     latest_secs: CachePadded<AtomicU64>,
@@ -48,6 +58,8 @@ impl Live {
             client_names: Names::new(),
             scope_sets: ScopeSets::new(),
             digests: DigestKeys::new(key),
+            #[cfg(feature = "jwt")]
+            keyring: Keyring::new(),
             clock,
             latest_secs: CachePadded::new(AtomicU64::new(latest_secs)),
             epoch: CachePadded::new(AtomicU64::new(0)),
@@ -136,6 +148,7 @@ impl Live {
             scopes: u32::MAX,
             kind: 0,
             not_before: u32::MAX,
+            key: 0,
         };
         self.grants.get(number).unwrap_or(NONE)
     }
@@ -143,6 +156,30 @@ impl Live {
     /// The name of a client by its number.
     pub(crate) fn client_name(&self, number: u32) -> &str {
         self.client_names.get(number).unwrap_or_default()
+    }
+
+    /// The token with this text.
+    #[inline]
+    pub(crate) fn find_text(&self, text: &[u8]) -> Option<Entry> {
+        let place = place_of(text);
+        if let Some(place) = place {
+            // The line travels from memory while the digest is computed.
+            self.table.prefetch(place);
+        }
+        self.find(place, self.digests.text(text))
+    }
+
+    /// The token with this digest, at this place or at that of its digest.
+    #[inline]
+    pub(crate) fn find(&self, place: Option<Place>, digest: Digest) -> Option<Entry> {
+        let digest = digest.in_memory();
+        if let Some(entry) = place.and_then(|place| self.table.get(place, digest)) {
+            return Some(entry);
+        }
+        if self.has_placed_by_digest() {
+            return self.table.get(Place::of_digest(digest), digest);
+        }
+        None
     }
 
     #[inline]
@@ -157,4 +194,14 @@ impl Live {
             self.placed_by_digest.fetch_sub(1, Ordering::AcqRel);
         }
     }
+}
+
+/// Where a token with this text would stand, if its text carries its id.
+#[inline]
+fn place_of(text: &[u8]) -> Option<Place> {
+    #[cfg(feature = "jwt")]
+    if text.len() > token_text::TEXT_MAX_BYTES {
+        return crate::jwt::embedded_id(text).map(|id| Place::of_id_text(&id));
+    }
+    token_text::id_bytes(text).map(Place::of_id_text)
 }

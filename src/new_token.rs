@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::client_id::ClientId;
 use crate::error::Error;
+#[cfg(feature = "jwt")]
+use crate::jwt::Algorithm;
 use crate::kind::Kind;
 use crate::scope::Scopes;
 use crate::secret::Secret;
@@ -16,6 +18,13 @@ pub const METADATA_MAX_BYTES: usize = 4096;
 pub const METADATA_MAX_ENTRIES: usize = 64;
 /// The last instant a token may expire at, in Unix seconds: 2106-02-07. Later is "never".
 pub const EXPIRES_AT_MAX: u64 = u32::MAX as u64 - 1;
+/// The most audiences of one token.
+pub const AUDIENCES_MAX: usize = 16;
+/// The longest audience, in bytes.
+pub const AUDIENCE_MAX_BYTES: usize = 256;
+/// The longest subject of a JWT, in bytes.
+#[cfg(feature = "jwt")]
+const SUBJECT_MAX_BYTES: usize = 256;
 /// The longest id of an id and secret pair, in bytes.
 pub const PAIR_ID_MAX_BYTES: usize = 128;
 
@@ -44,6 +53,11 @@ pub struct NewToken {
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) environment: Option<String>,
     pub(crate) pair_id: Option<String>,
+    pub(crate) audiences: Vec<String>,
+    #[cfg(feature = "jwt")]
+    pub(crate) subject: Option<String>,
+    #[cfg(feature = "jwt")]
+    pub(crate) algorithm: Option<Algorithm>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +79,11 @@ impl NewToken {
             metadata: BTreeMap::new(),
             environment: None,
             pair_id: None,
+            audiences: Vec::new(),
+            #[cfg(feature = "jwt")]
+            subject: None,
+            #[cfg(feature = "jwt")]
+            algorithm: None,
         }
     }
 
@@ -83,6 +102,40 @@ impl NewToken {
             kind: Kind::ClientSecret,
             ..Self::new(client)
         }
+    }
+
+    /// A JSON Web Token for `client`, signed by the store's newest signing key: type `at+jwt`, with
+    /// `jti`, `exp`, `iat`, `client_id`, `sub`, and what else is asked for (RFC 9068 section 2.2).
+    ///
+    /// It needs an expiry. Scopes stand in it as `scope`, and its metadata as the object `metadata`:
+    /// whoever holds the token can read them.
+    #[cfg(feature = "jwt")]
+    pub fn jwt(client: impl Into<String>) -> Self {
+        Self {
+            kind: Kind::Jwt,
+            ..Self::new(client)
+        }
+    }
+
+    /// The `sub` of a JWT; without it the client stands for itself.
+    #[cfg(feature = "jwt")]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Signs a JWT with the newest key of this algorithm, instead of the newest of all.
+    #[cfg(feature = "jwt")]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = Some(algorithm);
+        self
+    }
+
+    /// Whom the token is for; call again for several, at most 16. A validator
+    /// [for an audience](crate::Validator::for_audience) takes only tokens that name it.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
     }
 
     /// How long the token lives, in whole seconds (a part of one counts as none).
@@ -143,6 +196,10 @@ impl NewToken {
             prefix: self.check_prefix(prefix)?,
             pair_id: self.check_pair_id(&client)?,
             scopes: Scopes::new(&self.scopes)?,
+            audiences: check_audiences(&self.audiences)?,
+            #[cfg(feature = "jwt")]
+            jwt: self.check_jwt()?,
+            key: 0,
             metadata: check_metadata(self.metadata)?,
             kind: self.kind,
             client,
@@ -184,6 +241,30 @@ impl NewToken {
         Ok(prefix)
     }
 
+    /// A JWT ends by itself, and has no prefix to be marked.
+    #[cfg(feature = "jwt")]
+    fn check_jwt(&self) -> Result<JwtParts, Error> {
+        let why = match (self.kind, self.expiry) {
+            (Kind::Jwt, Some(Expiry::Never)) => Some("a JWT needs an expiry"),
+            (Kind::Jwt, _) if self.environment.is_some() => Some("a JWT has no prefix to mark"),
+            (Kind::Jwt, _) => None,
+            _ if self.subject.is_some() || self.algorithm.is_some() => {
+                Some("only a JWT has a subject and an algorithm")
+            }
+            _ => None,
+        };
+        if let Some(why) = why {
+            return Err(Error::Invalid { what: "token", why });
+        }
+        let subject = self.subject.clone();
+        let length = subject.as_ref().map_or(0, String::len);
+        Error::check_limit("subject_max_bytes", SUBJECT_MAX_BYTES, length)?;
+        Ok(JwtParts {
+            subject,
+            algorithm: self.algorithm,
+        })
+    }
+
     fn check_pair_id(&self, client: &ClientId) -> Result<Option<String>, Error> {
         let id = match (self.kind, &self.pair_id) {
             (Kind::ClientSecret, id) => id.as_deref().unwrap_or(client.as_str()),
@@ -217,7 +298,19 @@ pub(crate) struct Checked {
     pub(crate) prefix: String,
     pub(crate) pair_id: Option<String>,
     pub(crate) scopes: Scopes,
+    pub(crate) audiences: Vec<Box<str>>,
     pub(crate) metadata: BTreeMap<Box<str>, Box<str>>,
+    /// The number of the key that signs it; 0: none.
+    pub(crate) key: u16,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt: JwtParts,
+}
+
+/// What only a JWT has.
+#[cfg(feature = "jwt")]
+pub(crate) struct JwtParts {
+    pub(crate) subject: Option<String>,
+    pub(crate) algorithm: Option<Algorithm>,
 }
 
 /// A Unix instant as it is kept; `limit` names what is exceeded.
@@ -230,6 +323,24 @@ pub(crate) fn instant(limit: &'static str, at: u64) -> Result<u32, Error> {
             got: at,
         }),
     }
+}
+
+fn check_audiences(audiences: &[String]) -> Result<Vec<Box<str>>, Error> {
+    Error::check_limit("audiences_max", AUDIENCES_MAX, audiences.len())?;
+    let mut kept = Vec::with_capacity(audiences.len());
+    for audience in audiences {
+        Error::check_limit("audience_max_bytes", AUDIENCE_MAX_BYTES, audience.len())?;
+        if audience.is_empty() || audience.chars().any(char::is_control) {
+            return Err(Error::Invalid {
+                what: "audience",
+                why: "it needs at least one character, and no control characters",
+            });
+        }
+        kept.push(Box::from(audience.as_str()));
+    }
+    kept.sort_unstable();
+    kept.dedup();
+    Ok(kept)
 }
 
 fn check_metadata(

@@ -61,6 +61,10 @@ pub struct Options {
     pub(crate) accept_clock_reset: bool,
     pub(crate) accept_changed_files: bool,
     pub(crate) on_progress: Option<OnProgress>,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_issuer: Option<String>,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_audience: Option<String>,
 }
 
 impl Default for Options {
@@ -81,6 +85,10 @@ impl Default for Options {
             accept_clock_reset: false,
             accept_changed_files: false,
             on_progress: None,
+            #[cfg(feature = "jwt")]
+            jwt_issuer: None,
+            #[cfg(feature = "jwt")]
+            jwt_audience: None,
         }
     }
 }
@@ -167,6 +175,20 @@ impl Options {
     /// decided by the seal.
     pub fn accept_changed_files(mut self, accept: bool) -> Self {
         self.accept_changed_files = accept;
+        self
+    }
+
+    /// The `iss` of JWTs issued here. Default: none.
+    #[cfg(feature = "jwt")]
+    pub fn jwt_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.jwt_issuer = Some(issuer.into());
+        self
+    }
+
+    /// The audience of JWTs issued here that are given no other. Default: none.
+    #[cfg(feature = "jwt")]
+    pub fn jwt_audience(mut self, audience: impl Into<String>) -> Self {
+        self.jwt_audience = Some(audience.into());
         self
     }
 

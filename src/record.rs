@@ -1,4 +1,4 @@
-//! The stored facts of one token and of one client, and their bytes on disk.
+//! The stored facts of one token, one client and one key, and their bytes on disk.
 //!
 //! A record is `version (1) || bincode body || MAC (16)`. The MAC is keyed BLAKE3 over the tree, the
 //! key it stands under and everything before it, so that a flipped bit, a record moved to another
@@ -46,6 +46,8 @@ pub(crate) struct TokenRecord {
     pub(crate) digest: [u8; 32],
     /// The secret was chosen by the caller and carries no id: the table is placed by its digest.
     pub(crate) placed_by_digest: bool,
+    /// The number of the key that signed it; 0: none did.
+    pub(crate) key: u16,
     pub(crate) client: Box<str>,
     pub(crate) issued_at: u64,
     /// 0: at once.
@@ -53,6 +55,8 @@ pub(crate) struct TokenRecord {
     /// `u32::MAX`: never.
     pub(crate) expires_at: u32,
     pub(crate) scopes: Vec<Box<str>>,
+    /// Whom it is for; none: whoever asks.
+    pub(crate) audiences: Vec<Box<str>>,
     pub(crate) metadata: BTreeMap<Box<str>, Box<str>>,
     pub(crate) revoked: Option<RevokedRecord>,
 }
@@ -63,6 +67,26 @@ pub(crate) struct RevokedRecord {
     pub(crate) at: u64,
     pub(crate) reason: Box<str>,
     pub(crate) by: Box<str>,
+}
+
+/// One key: one that signs here, or the public key of a client. It stands under its `kid`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KeyRecord {
+    /// What tokens and grants call it, never given twice; 0: a client's key, which signs nothing here.
+    pub(crate) number: u16,
+    /// The algorithm, as `jwt` numbers them.
+    pub(crate) algorithm: u8,
+    /// Whether it signs new tokens. If not, it still verifies.
+    pub(crate) signs: bool,
+    pub(crate) created_at: u64,
+    /// The least id of its tokens that is still alive; 0: all are. Not 0: the key is retired.
+    pub(crate) epoch: u64,
+    /// Whose key it is; empty: this store's.
+    pub(crate) client: Box<str>,
+    /// The public JWK; empty for an HMAC secret.
+    pub(crate) public: Box<str>,
+    /// Nonce and ciphertext of the private part; empty if it is not kept.
+    pub(crate) private: Vec<u8>,
 }
 
 /// One client.
@@ -176,11 +200,13 @@ mod tests {
             kind: 0,
             digest: [9; 32],
             placed_by_digest: false,
+            key: 3,
             client: "client123".into(),
             issued_at: 1_800_000_000,
             not_before: 0,
             expires_at: u32::MAX,
             scopes: vec!["read".into()],
+            audiences: vec!["api".into()],
             metadata: BTreeMap::from([("name".into(), "ci".into())]),
             revoked: Some(RevokedRecord {
                 at: 1,
@@ -232,13 +258,15 @@ mod tests {
         "00",                                                               // kind
         "0909090909090909090909090909090909090909090909090909090909090909", // digest
         "00",                                                               // placed by digest
+        "03",                                                               // key
         "09636c69656e74313233",                                             // client
         "fc6b49d200",                                                       // issued at
         "00",                                                               // not before
         "fcffffffff",                                                       // expires at
         "010472656164",                                                     // scopes
+        "0103617069",                                                       // audiences
         "01046e616d65026369",                                               // metadata
         "0101046c6f7374036f7073",                                           // revoked
-        "852c8a2f6e8c24cd1aea1887f8a102a8",                                 // MAC
+        "6589e16ccdd83b17822cbdd70e0c20c7",                                 // MAC
     );
 }

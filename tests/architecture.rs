@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("inactive", ""),
     ("challenge", "inactive public_answer"),
     ("public_answer", "inactive"),
-    ("error", "client_id"),
+    ("error", "client_id jwt"),
     ("scope", "error"),
     ("secret", "token_id"),
     ("token_text", "error secret token_id"),
@@ -29,26 +29,30 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("credential", "inactive"),
     ("jwt", "inactive secret token_id"),
     // Floor 2: the data plane, which knows no disk, no store and no `Error`; the control plane.
-    ("live", "clock digest inactive table token_id"),
+    ("keyring", "inactive jwt"),
+    (
+        "live",
+        "clock digest inactive jwt keyring table token_id token_text",
+    ),
     ("active", "credential inactive kind live table token_id"),
     (
         "validator",
-        "active credential digest inactive live new_token table token_text",
+        "active credential inactive jwt live new_token table token_text",
     ),
     ("testkit", "disk record token_id token_text"),
     (
         "new_token",
-        "client_id error kind scope secret token_id token_text",
+        "client_id error jwt kind scope secret token_id token_text",
     ),
     ("options", "clock digest disk error store token_text"),
     (
         "store",
-        "client_id clock digest disk error kind live new_token options record seal secret sidecar table \
-         token_id token_text validator",
+        "client_id clock digest disk error jwt keyring kind live new_token options record seal secret \
+         sidecar table token_id token_text validator",
     ),
 ];
 
-/// Names that stand in one place only.
+/// Names that stand in one place only, or in the few that are listed.
 const ONLY_IN: &[(&str, &str)] = &[
     ("sled::Db", "src/disk/sled.rs"),
     ("sled::Config", "src/disk/sled.rs"),
@@ -56,10 +60,11 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("clock_gettime", "src/clock.rs"),
     ("getrandom::", "src/secret.rs"),
     ("Zeroizing<String>", "src/secret.rs"),
-    ("arc_swap", "src/table/"),
+    ("arc_swap", "src/table/ src/keyring.rs"),
     ("memmap2", "src/table/"),
     ("prefetch_index", "src/table/"),
     ("bincode::", "src/record.rs"),
+    ("chacha20poly1305", "src/store/key_at_rest.rs"),
     ("jsonwebtoken::", "src/jwt/backend.rs"),
 ];
 
@@ -152,7 +157,7 @@ fn what_one_file_owns_no_other_names() {
     for (name, owner) in ONLY_IN {
         let mut seen = false;
         for (file, code) in library() {
-            if file.starts_with(owner) {
+            if owner.split(' ').any(|owner| file.starts_with(owner)) {
                 seen |= code.contains(name);
             } else {
                 assert!(
@@ -168,10 +173,8 @@ fn what_one_file_owns_no_other_names() {
 #[test]
 fn the_data_plane_has_no_error_in_its_types() {
     for (file, code) in library() {
-        if matches!(
-            &*file,
-            "src/validator/mod.rs" | "src/validator/batch.rs" | "src/active.rs" | "src/live.rs"
-        ) {
+        let data_plane = ["active", "keyring", "live", "validator"];
+        if data_plane.contains(&module(&file)) {
             assert!(!code.contains("Error"), "{file} can fail");
         }
     }

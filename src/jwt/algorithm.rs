@@ -44,7 +44,8 @@ pub(crate) enum KeyType {
 }
 
 impl Algorithm {
-    /// Every algorithm, in the order of RFC 7518.
+    /// Every algorithm, in the order of RFC 7518; its place is its number on disk, so new ones go
+    /// to the end.
     pub const ALL: [Self; 12] = [
         Self::Hs256,
         Self::Hs384,
@@ -83,6 +84,18 @@ impl Algorithm {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == name)
+    }
+
+    /// The number on disk. It never changes its meaning.
+    pub(crate) fn as_u8(self) -> u8 {
+        Self::ALL
+            .iter()
+            .position(|algorithm| *algorithm == self)
+            .map_or(u8::MAX, |place| place as u8)
+    }
+
+    pub(crate) fn from_u8(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
     }
 
     pub(crate) const fn key_type(self) -> KeyType {
@@ -135,6 +148,15 @@ impl fmt::Display for Algorithm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_on_disk_are_pinned() {
+        use Algorithm::*;
+        assert_eq!([Hs256, Es256, EdDsa].map(Algorithm::as_u8), [0, 9, 11]);
+        for algorithm in Algorithm::ALL {
+            assert_eq!(Algorithm::from_u8(algorithm.as_u8()), Some(algorithm));
+        }
+    }
 
     #[test]
     fn names_are_matched_byte_for_byte() {

@@ -1,13 +1,15 @@
-//! Where the token id stands in the text of a JWT issued here, found without decoding the rest.
+//! Where the token id and `exp` stand in the text of a JWT issued here, found without decoding the rest.
 //!
 //! The payload of such a token begins with `{"jti":"`, the eleven characters of the id, and `",`.
 //! Base64url groups three octets into four characters, so characters 0 to 7 of the payload are
-//! always the same, and characters 8 to 27 hold `:"`, the id and `",` and nothing else.
+//! always the same, and characters 8 to 27 hold `:"`, the id and `",` and nothing else. From
+//! character 28 on stands `"exp":`, up to ten digits, and `,`.
 
 /// base64url of `{"jti"`.
 const HEAD: [u8; 8] = *b"eyJqdGki";
 const CHARACTERS: usize = 20;
-const OCTETS: usize = CHARACTERS / 4 * 3;
+/// `"exp":`, ten digits, `,` and one octet more.
+const EXPIRY_CHARACTERS: usize = 24;
 
 /// Where the first dot of our own tokens is: their headers all have 82 octets.
 const DOT: usize = 110;
@@ -22,23 +24,41 @@ const VALUES: [u8; 256] = values();
 ///
 /// Reads 29 bytes, and more only if the header is not as long as ours are; allocates nothing.
 pub fn embedded_id(text: &[u8]) -> Option<[u8; 11]> {
-    after_dot(text, DOT)
-        .or_else(|| after_dot(text, first_dot(text)?))
-        .and_then(decode)
+    let characters = payload(text)?.first_chunk::<CHARACTERS>()?;
+    match decode::<CHARACTERS, 15>(characters)? {
+        [b':', b'"', id @ .., b'"', b','] => Some(id),
+        _ => None,
+    }
 }
 
-/// The characters of the id, if what stands at `dot` is one and a payload of ours follows it.
-fn after_dot(text: &[u8], dot: usize) -> Option<&[u8; CHARACTERS]> {
+/// The `exp` in a JWT that was issued here: where it should be, not whether it is genuine.
+pub(crate) fn embedded_expiry(text: &[u8]) -> Option<u64> {
+    let characters = payload(text)?.get(CHARACTERS..)?;
+    let octets = decode::<EXPIRY_CHARACTERS, 18>(characters.first_chunk()?)?;
+    let number = octets.strip_prefix(br#""exp":"#)?;
+    let digits = number.iter().position(|octet| *octet == b',')?;
+    core::str::from_utf8(&number[..digits]).ok()?.parse().ok()
+}
+
+/// What follows `{"jti"` in the payload, if the payload begins as ours do.
+fn payload(text: &[u8]) -> Option<&[u8]> {
+    after_dot(text, DOT).or_else(|| after_dot(text, first_dot(text)?))
+}
+
+/// The rest of the payload, if what stands at `dot` is one and a payload of ours follows it.
+fn after_dot(text: &[u8], dot: usize) -> Option<&[u8]> {
     let (dot, rest) = text.get(dot..)?.split_first()?;
     let (head, rest) = rest.split_first_chunk::<8>()?;
     if *dot == b'.' && *head == HEAD {
-        rest.first_chunk()
+        Some(rest)
     } else {
         None
     }
 }
 
-fn decode(characters: &[u8; CHARACTERS]) -> Option<[u8; 11]> {
+fn decode<const CHARACTERS: usize, const OCTETS: usize>(
+    characters: &[u8; CHARACTERS],
+) -> Option<[u8; OCTETS]> {
     let (mut octets, mut seen) = ([0; OCTETS], 0);
     let (groups, outs) = (characters.as_chunks::<4>().0, octets.as_chunks_mut::<3>().0);
     for (group, out) in groups.iter().zip(outs) {
@@ -47,10 +67,7 @@ fn decode(characters: &[u8; CHARACTERS]) -> Option<[u8; 11]> {
         let [_, high, middle, low] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
         *out = [high, middle, low];
     }
-    match octets {
-        [b':', b'"', id @ .., b'"', b','] if seen < 64 => Some(id),
-        _ => None,
-    }
+    (seen < 64).then_some(octets)
 }
 
 /// Eight octets at a time, by the exact zero-octet test of "Hacker's Delight" section 6-1: the
@@ -104,6 +121,24 @@ mod tests {
                     Some(id.as_bytes())
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_expiry_is_found_behind_the_id() {
+        for exp in [0, 7, 1_800_000_000, u64::from(u32::MAX)] {
+            let text = token(&format!(
+                r#"{{"jti":"0123456789A","exp":{exp},"iat":1,"a":1}}"#
+            ));
+            assert_eq!(embedded_expiry(&text), Some(exp));
+        }
+        for rest in [
+            r#""exp":-1,"a":1}"#,
+            r#""exp":,"aaaaaaaaaaa":1}"#,
+            r#""iat":1,"exp":100}"#,
+        ] {
+            let text = token(&format!(r#"{{"jti":"0123456789A",{rest}"#));
+            assert_eq!(embedded_expiry(&text), None, "{rest}");
         }
     }
 

@@ -71,6 +71,7 @@ mod times;
 mod verify;
 
 pub use algorithm::Algorithm;
+pub(crate) use embedded_id::embedded_expiry;
 pub use embedded_id::embedded_id;
 pub use foreign::{ForeignIssuer, ForeignIssuers};
 pub use jwks::{KeySet, KeySetError};
@@ -81,4 +82,5 @@ pub use mapping::{ClaimsMapping, ForeignClient};
 pub use new_claims::NewClaims;
 pub use policy::Expect;
 pub use sign::SigningKey;
+pub(crate) use verify::Unverified;
 pub use verify::{Verified, VerifiedPayload, verify, verify_jws};

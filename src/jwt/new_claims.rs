@@ -11,7 +11,8 @@ use crate::TokenId;
 /// The claims of a token to be issued (RFC 9068 section 2.2).
 ///
 /// The text begins with `{"jti":"`, the id and `",`: that is where
-/// [`embedded_id`](super::embedded_id) finds the id without decoding the token.
+/// [`embedded_id`](super::embedded_id) finds the id without decoding the token. `exp` follows at
+/// once, for the same reason.
 #[derive(Clone, Debug)]
 pub struct NewClaims {
     token_id: TokenId,
@@ -77,11 +78,11 @@ impl NewClaims {
             return Err(KeyError::Claims);
         }
         let mut text = format!(
-            r#"{{"jti":"{}","client_id":{},"iat":{},"exp":{}"#,
+            r#"{{"jti":"{}","exp":{},"iat":{},"client_id":{}"#,
             self.token_id,
-            Value::from(self.client_id.as_str()),
+            self.expires_at,
             self.issued_at,
-            self.expires_at
+            Value::from(self.client_id.as_str()),
         );
         let mut member = |name: &str, value: Value| {
             // Writing to a String cannot fail.
@@ -122,7 +123,7 @@ mod tests {
     fn the_id_stands_first_and_strings_are_escaped() {
         assert_eq!(
             new().to_payload().unwrap(),
-            r#"{"jti":"0123456789A","client_id":"c\"1","iat":100,"exp":200,"sub":"c\"1"}"#
+            r#"{"jti":"0123456789A","exp":200,"iat":100,"client_id":"c\"1","sub":"c\"1"}"#
         );
         let full = new()
             .not_before(150)
@@ -133,7 +134,7 @@ mod tests {
         assert_eq!(
             full.claim("x", Value::from(true)).to_payload().unwrap(),
             concat!(
-                r#"{"jti":"0123456789A","client_id":"c\"1","iat":100,"exp":200,"nbf":150,"#,
+                r#"{"jti":"0123456789A","exp":200,"iat":100,"client_id":"c\"1","nbf":150,"#,
                 r#""iss":"i","sub":"s","aud":["a","b"],"x":true}"#
             )
         );

@@ -168,10 +168,6 @@ impl SigningKey {
     }
 
     /// What has to be kept so that [`SigningKey::from_secret_bytes`] makes the key again.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the store keeps signing keys by it")
-    )]
     pub(crate) fn secret_bytes(&self) -> &[u8; 32] {
         &self.secret
     }

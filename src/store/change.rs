@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::disk::{Disk, Tree, Write};
 use crate::error::Error;
+#[cfg(feature = "jwt")]
+use crate::record::KeyRecord;
 use crate::record::{self, ClientRecord, MacKey, RevokedRecord, TokenRecord};
 use crate::seal::{SEAL_KEY, Seal};
 use crate::table::Entry;
@@ -32,6 +34,12 @@ pub(super) enum Change {
     RaiseAll { epoch: u64 },
     /// A dead token is forgotten.
     Purge { id: TokenId },
+    /// A key's record is written, or removed.
+    #[cfg(feature = "jwt")]
+    Key {
+        kid: Box<str>,
+        record: Option<Box<KeyRecord>>,
+    },
     /// Nothing: the group is written for its sync and its seal.
     Flush,
 }
@@ -87,6 +95,8 @@ impl<'a> Group<'a> {
                 Ok(())
             }
             Change::Purge { id } => self.purge(*id),
+            #[cfg(feature = "jwt")]
+            Change::Key { kid, record } => self.key(kid, record.as_deref()),
             Change::Flush => Ok(()),
         }
     }
@@ -156,6 +166,23 @@ impl<'a> Group<'a> {
         self.writes
             .insert((Tree::ByClient, index_key(&token.client, id)), None);
         Ok(())
+    }
+
+    #[cfg(feature = "jwt")]
+    fn key(&mut self, kid: &str, record: Option<&KeyRecord>) -> Result<(), Error> {
+        let key = kid.as_bytes().to_vec();
+        let old = match self.get(Tree::Keys, &key)? {
+            Some(bytes) => Some(record::open(self.mac_key, Tree::Keys, &key, &bytes)?.1),
+            None => None,
+        };
+        self.seal.keys -= u64::from(old.is_some());
+        let Some(record) = record else {
+            self.seal.replace(old, None);
+            self.writes.insert((Tree::Keys, key), None);
+            return Ok(());
+        };
+        self.seal.keys += 1;
+        self.put(Tree::Keys, key, old, record)
     }
 
     fn token(&self, id: TokenId) -> Result<Option<(TokenRecord, u128)>, Error> {

@@ -5,6 +5,7 @@ use super::control::{Client, Control};
 use super::{Core, Store};
 use crate::client_id::ClientId;
 use crate::error::Error;
+use crate::live::AUDIENCE_MARK;
 use crate::record::TokenRecord;
 use crate::table::{CELLS_MAX, CLIENT_DISABLED, Grant};
 use crate::token_id::TokenId;
@@ -62,7 +63,7 @@ impl Store {
         {
             return Ok(());
         }
-        let (_, known) = self.core.client(&mut control, client)?;
+        let (number, known) = self.core.client(&mut control, client)?;
         let change = Change::DisableClient {
             client: client.as_str().into(),
             disabled,
@@ -70,26 +71,27 @@ impl Store {
         if disabled {
             known.disabled = true;
             known.disables += 1;
-            self.core.publish(known);
+            self.core.publish(&control, number);
             return self.core.commit(control, [change]);
         }
         let disables = known.disables;
         self.core.commit(control, [change])?;
         let mut control = self.core.control()?;
-        let (_, known) = self.core.client(&mut control, client)?;
+        let (number, known) = self.core.client(&mut control, client)?;
         // Whoever disabled the client meanwhile had the last word.
         if known.disables == disables {
             known.disabled = false;
-            self.core.publish(known);
+            self.core.publish(&control, number);
         }
         Ok(())
     }
 }
 
 impl Client {
-    /// What validators read: the least token id alive, and whether the client is disabled.
-    fn word(&self) -> u64 {
-        self.epoch | if self.disabled { CLIENT_DISABLED } else { 0 }
+    /// What validators read: the least token id alive, as client and key have it, and whether the
+    /// client is disabled.
+    pub(super) fn word(&self, key_epoch: u64) -> u64 {
+        self.epoch.max(key_epoch) | if self.disabled { CLIENT_DISABLED } else { 0 }
     }
 }
 
@@ -131,38 +133,62 @@ impl Core {
         Ok((number, control.clients.entry(number).or_default()))
     }
 
-    /// Makes the client's word visible to validators: each of its grants carries it.
-    pub(super) fn publish(&self, client: &Client) {
+    /// Makes the word of the client with this number visible to validators: each of its grants
+    /// carries it.
+    pub(super) fn publish(&self, control: &Control, number: u32) {
+        let Some(client) = control.clients.get(&number) else {
+            return;
+        };
         for grant in &client.grants {
-            self.live.grants.set_least_alive(*grant, client.word());
+            let key_epoch = control.key_epoch(self.live.grant(*grant).key);
+            self.live
+                .grants
+                .set_least_alive(*grant, client.word(key_epoch));
         }
     }
 
     /// The grant of the token `id` of a client, made if it is new.
     pub(super) fn grant(
         &self,
+        control: &mut Control,
         number: u32,
-        client: &mut Client,
         id: TokenId,
         record: &TokenRecord,
     ) -> Result<u32, Error> {
-        let scopes: Vec<&str> = record.scopes.iter().map(|scope| &**scope).collect();
+        let Control { clients, keys, .. } = control;
+        let client = clients.entry(number).or_default();
+        let mut key =
+            match record.key {
+                0 => None,
+                key => Some(keys.get_mut(&key).ok_or_else(|| {
+                    Error::corrupt("a token was signed by a key that has no record")
+                })?),
+            };
+        let word = client.word(key.as_ref().map_or(0, |key| key.epoch));
+        let marked = |audience: &str| format!("{AUDIENCE_MARK}{audience}");
+        let audiences: Vec<String> = record.audiences.iter().map(|one| marked(one)).collect();
+        let scopes = record.scopes.iter().map(|scope| &**scope);
+        let scopes: Vec<&str> = scopes.chain(audiences.iter().map(|one| &**one)).collect();
         let grant = Grant {
             client: number,
             scopes: self.live.scope_sets.intern(&scopes).ok_or_else(too_many)?,
             kind: record.kind,
             not_before: record.not_before,
+            key: record.key,
         };
         // Grants are numbered in order, and only here, under the lock of the control plane.
         let grants = self.live.grants.len();
         let grant = self.live.grants.intern(grant).ok_or_else(too_many)?;
         if grant as usize >= grants {
             client.grants.push(grant);
-            self.live.grants.restore_least_alive(grant, client.word());
+            if let Some(key) = &mut key {
+                key.grants.push(grant);
+            }
+            self.live.grants.restore_least_alive(grant, word);
         }
-        if client.word() > id.as_u64() {
+        if word > id.as_u64() {
             // Found dead on disk: validators must look at the word.
-            self.live.grants.set_least_alive(grant, client.word());
+            self.live.grants.set_least_alive(grant, word);
         }
         Ok(grant)
     }

@@ -5,12 +5,16 @@
 //! to arrive leads: it takes all that is queued, writes it as one group, syncs once, and wakes those
 //! who waited. While it syncs, the next group gathers. Sixty-four threads thus share one sync.
 
+#[cfg(feature = "jwt")]
+use std::collections::BTreeMap;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{MutexGuard, PoisonError};
 
 use super::Core;
 use super::change::{Change, Group};
+#[cfg(feature = "jwt")]
+use super::keys::StoredKey;
 use crate::digest::Digest;
 use crate::disk::DiskError;
 use crate::error::Error;
@@ -25,8 +29,13 @@ pub(super) struct Control {
     pub(super) last_id: TokenId,
     /// By the number of the client's name.
     pub(super) clients: HashMap<u32, Client>,
+    /// Keys that sign or signed tokens, by their number.
+    pub(super) keys: HashMap<u16, Key>,
     /// Token records, those queued included.
     pub(super) tokens: u64,
+    /// The keys themselves, and those of clients, by their `kid`.
+    #[cfg(feature = "jwt")]
+    pub(super) stored_keys: BTreeMap<Box<str>, StoredKey>,
     /// Digests of chosen secrets that are queued or being written.
     chosen: HashSet<[u8; 32]>,
     queue: Vec<Change>,
@@ -38,6 +47,15 @@ pub(super) struct Control {
     leading: bool,
     failure: Option<Failure>,
     pub(super) closed: bool,
+}
+
+/// What memory knows of a key that signs or signed tokens.
+#[derive(Default)]
+pub(super) struct Key {
+    /// The grants that have its tokens.
+    pub(super) grants: Vec<u32>,
+    /// The least token id alive: that of the moment when it was retired.
+    pub(super) epoch: u64,
 }
 
 /// What memory knows of a client.
@@ -75,6 +93,9 @@ impl Control {
         Self {
             last_id: TokenId::ZERO,
             clients: HashMap::new(),
+            keys: HashMap::new(),
+            #[cfg(feature = "jwt")]
+            stored_keys: BTreeMap::new(),
             tokens: 0,
             chosen: HashSet::new(),
             queue: Vec::new(),
@@ -113,6 +134,11 @@ impl Control {
 
     pub(super) fn release(&mut self, digest: &Digest) {
         self.chosen.remove(digest.as_bytes());
+    }
+
+    /// The least id alive of the tokens that the key with this number signed.
+    pub(super) fn key_epoch(&self, key: u16) -> u64 {
+        self.keys.get(&key).map_or(0, |key| key.epoch)
     }
 
     pub(super) fn is_read_only(&self) -> bool {

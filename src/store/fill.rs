@@ -3,13 +3,13 @@
 use std::sync::PoisonError;
 
 use super::Core;
-use super::control::{Control, not_inserted};
+use super::control::{Control, Key, not_inserted};
 use super::scan::{Visit, scan};
 use crate::client_id::ClientId;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::options::Progress;
-use crate::record::{ClientRecord, TokenRecord};
+use crate::record::{ClientRecord, KeyRecord, TokenRecord};
 use crate::table::{Entry, Writer};
 use crate::token_id::TokenId;
 
@@ -41,9 +41,34 @@ impl Core {
         };
         scan(&*self.disk, &self.mac_key, &seal, &mut fill)?;
         drop(fill);
+        #[cfg(feature = "jwt")]
+        self.publish_keys(&control);
         control.last_id = TokenId::from_u64(seal.last_id)
             .ok_or_else(|| Error::corrupt("the last id is out of range"))?;
         control.tokens = seal.tokens;
+        Ok(())
+    }
+
+    /// Takes a key's record into memory: before the tokens that it signed.
+    #[cfg_attr(
+        not(feature = "jwt"),
+        expect(unused_variables, reason = "names are for signers")
+    )]
+    fn restore_key(
+        &self,
+        control: &mut Control,
+        kid: &str,
+        record: KeyRecord,
+    ) -> Result<(), Error> {
+        let key = Key {
+            epoch: record.epoch,
+            ..Key::default()
+        };
+        if record.number != 0 && control.keys.insert(record.number, key).is_some() {
+            return Err(Error::corrupt("two keys have the same number"));
+        }
+        #[cfg(feature = "jwt")]
+        self.load_key(control, kid, record)?;
         Ok(())
     }
 
@@ -55,11 +80,13 @@ impl Core {
         record: &TokenRecord,
     ) -> Result<Entry, Error> {
         record.kind()?;
-        let (number, client) = self
+        let (number, _) = self
             .find_client(control, &record.client)
             .ok_or_else(|| Error::corrupt("a token of a client without a record"))?;
-        let grant = self.grant(number, client, id, record)?;
-        client.tokens += 1;
+        let grant = self.grant(control, number, id, record)?;
+        if let Some(client) = control.clients.get_mut(&number) {
+            client.tokens += 1;
+        }
         Ok(Entry {
             digest: Digest::from_bytes(record.digest).in_memory(),
             id,
@@ -84,6 +111,10 @@ impl Visit for Fill<'_> {
         known.epoch = record.epoch;
         known.disabled = record.disabled;
         Ok(())
+    }
+
+    fn key(&mut self, kid: &str, record: KeyRecord) -> Result<(), Error> {
+        self.core.restore_key(self.control, kid, record)
     }
 
     fn token(&mut self, id: TokenId, record: &TokenRecord) -> Result<(), Error> {

@@ -28,14 +28,12 @@ impl Store {
 
 impl Core {
     pub(super) fn find_text(&self, text: &[u8]) -> Option<Entry> {
-        self.find_shown(text, self.live.digests.text(text))
+        self.live.find_text(text)
     }
 
     /// What is placed by the id in its text, or by the digest if the secret was chosen.
     pub(super) fn find_shown(&self, text: &[u8], digest: Digest) -> Option<Entry> {
-        let digest = digest.in_memory();
-        token_text::id_bytes(text)
-            .and_then(|id| self.live.table.get(Place::of_id_text(id), digest))
-            .or_else(|| self.live.table.get(Place::of_digest(digest), digest))
+        let place = token_text::id_bytes(text).map(Place::of_id_text);
+        self.live.find(place, digest)
     }
 }

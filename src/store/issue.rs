@@ -94,6 +94,12 @@ impl Store {
     /// and its characters; that it is random is the caller's word), [`Error::AlreadyExists`], and
     /// those of [`Store::issue`].
     pub fn issue_chosen(&self, token: NewToken, secret: &str) -> Result<TokenId, Error> {
+        if token.kind == Kind::Jwt {
+            return Err(Error::Invalid {
+                what: "kind",
+                why: "the text of a JSON Web Token is its own, and cannot be chosen",
+            });
+        }
         check_chosen(secret)?;
         let checked = token.check(self.core.live.now_secs(), &self.core.prefix)?;
         let digest = match &checked.pair_id {
@@ -124,16 +130,18 @@ impl Core {
     fn prepare(
         &self,
         control: &mut MutexGuard<'_, Control>,
-        checked: Checked,
+        #[cfg_attr(
+            not(feature = "jwt"),
+            expect(unused_mut, reason = "only signing changes it")
+        )]
+        mut checked: Checked,
     ) -> Result<(Change, Issued), Error> {
-        if checked.kind == Kind::Jwt {
-            return Err(Error::Invalid {
-                what: "kind",
-                why: "JSON Web Tokens are issued with a signing key",
-            });
-        }
         let id = self.next_id(control)?;
-        let secret = self.draw_secret(&checked, id)?;
+        let secret = match checked.kind {
+            #[cfg(feature = "jwt")]
+            Kind::Jwt => self.sign(control, &mut checked, id)?,
+            _ => self.draw_secret(&checked, id)?,
+        };
         let text = secret.expose().as_bytes();
         let digest = match &checked.pair_id {
             Some(pair_id) => self.live.digests.pair(pair_id.as_bytes(), text),
@@ -192,11 +200,13 @@ impl Core {
             kind: checked.kind.as_u8(),
             digest: *digest.as_bytes(),
             placed_by_digest,
+            key: checked.key,
             client: checked.client.as_str().into(),
             issued_at: self.live.now_secs(),
             not_before: checked.not_before,
             expires_at: checked.expires_at,
             scopes: checked.scopes.as_slice().to_vec(),
+            audiences: checked.audiences,
             metadata: checked.metadata,
             revoked: None,
         };

@@ -34,6 +34,8 @@ pub struct TokenInfo {
     pub expires_at: Option<u64>,
     /// What it may be used for.
     pub scopes: Vec<String>,
+    /// Whom it is for; none: whoever asks.
+    pub audiences: Vec<String>,
     /// What was to be remembered with it.
     pub metadata: BTreeMap<String, String>,
     /// When it was revoked by its id, in Unix seconds.
@@ -151,6 +153,7 @@ impl Core {
                 .iter()
                 .map(|scope| scope.to_string())
                 .collect(),
+            audiences: record.audiences.iter().map(|one| one.to_string()).collect(),
             revoked_at: record.revoked.as_ref().map(|revoked| revoked.at),
             revoked_reason: record
                 .revoked

@@ -9,11 +9,17 @@ mod fill;
 mod find;
 mod folder;
 mod issue;
+#[cfg(feature = "jwt")]
+mod key_at_rest;
+#[cfg(feature = "jwt")]
+mod keys;
 mod list;
 mod open;
 mod purge;
 mod revoke;
 mod scan;
+#[cfg(feature = "jwt")]
+mod sign;
 mod stats;
 mod verify;
 
@@ -32,6 +38,8 @@ use control::Control;
 use folder::Folder;
 
 pub use client::ClientInfo;
+#[cfg(feature = "jwt")]
+pub use keys::{KeyInfo, KeyState};
 pub use list::{Page, TokenInfo, TokenStatus};
 pub use purge::Purged;
 pub use revoke::{Revocation, RevokeReason};
@@ -71,6 +79,13 @@ struct Core {
     tokens_max: u64,
     tokens_per_client_max: u64,
     on_progress: Option<OnProgress>,
+    /// Under which private keys stand on disk.
+    #[cfg(feature = "jwt")]
+    key_at_rest: key_at_rest::KeyAtRest,
+    #[cfg(feature = "jwt")]
+    jwt_issuer: Option<String>,
+    #[cfg(feature = "jwt")]
+    jwt_audience: Option<String>,
     /// Held while the store is open; dropped after the disk, and so marks a clean close.
     folder: Option<Folder>,
 }

@@ -92,6 +92,12 @@ impl Store {
             tokens_max: options.tokens_max,
             tokens_per_client_max: options.tokens_per_client_max,
             on_progress: options.on_progress,
+            #[cfg(feature = "jwt")]
+            key_at_rest: super::key_at_rest::KeyAtRest::new(&key),
+            #[cfg(feature = "jwt")]
+            jwt_issuer: options.jwt_issuer,
+            #[cfg(feature = "jwt")]
+            jwt_audience: options.jwt_audience,
             folder,
         };
         core.fill()?;

@@ -68,7 +68,7 @@ impl Store {
 
     /// Revokes the token with this text. Texts that are no tokens are [`Revocation::Unknown`].
     pub fn revoke_text(&self, text: &str) -> Result<Revocation, Error> {
-        match self.core.find_text(text.as_bytes()) {
+        match self.core.live.find_text(text.as_bytes()) {
             Some(entry) => self.revoke(entry.id),
             None => Ok(Revocation::Unknown),
         }
@@ -79,11 +79,11 @@ impl Store {
     pub fn revoke_all(&self, client: &str) -> Result<bool, Error> {
         let mut control = self.core.control()?;
         let epoch = self.core.next_id(&mut control)?.as_u64();
-        let Some((_, known)) = self.core.known_client(&mut control, client) else {
+        let Some((number, known)) = self.core.known_client(&mut control, client) else {
             return Ok(false);
         };
         known.epoch = epoch;
-        self.core.publish(known);
+        self.core.publish(&control, number);
         let change = Change::RaiseClient {
             client: client.into(),
             epoch,

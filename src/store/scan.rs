@@ -13,7 +13,7 @@ use super::change::{from_index_key, id_from_key};
 use crate::client_id::ClientId;
 use crate::disk::{Disk, DiskError, Pair, Tree};
 use crate::error::Error;
-use crate::record::{self, ClientRecord, MacKey, TokenRecord};
+use crate::record::{self, ClientRecord, KeyRecord, MacKey, TokenRecord};
 use crate::seal::Seal;
 use crate::token_id::TokenId;
 
@@ -22,9 +22,10 @@ use crate::token_id::TokenId;
 const BATCH: usize = 1024;
 const BATCHES_WAITING: usize = 8;
 
-/// Who is shown the records: clients first, then tokens in the order of their ids.
+/// Who is shown the records: clients first, then keys, then tokens in the order of their ids.
 pub(super) trait Visit {
     fn client(&mut self, client: &ClientId, record: ClientRecord) -> Result<(), Error>;
+    fn key(&mut self, kid: &str, record: KeyRecord) -> Result<(), Error>;
     fn token(&mut self, id: TokenId, record: &TokenRecord) -> Result<(), Error>;
     /// Called now and then, and after the last token.
     fn batch_done(&mut self, done: u64) -> Result<(), Error>;
@@ -53,7 +54,7 @@ pub(super) fn scan(
 ) -> Result<(), Error> {
     let mut found = Found::default();
     scan_clients(disk, mac_key, visit, &mut found)?;
-    scan_keys(disk, mac_key, &mut found)?;
+    scan_keys(disk, mac_key, visit, &mut found)?;
     let index = thread::scope(|scope| {
         let index = scope.spawn(|| sum_index(disk));
         scan_tokens(disk, mac_key, visit, &mut found)?;
@@ -86,12 +87,20 @@ fn scan_clients(
     Ok(())
 }
 
-fn scan_keys(disk: &dyn Disk, mac_key: &MacKey, found: &mut Found) -> Result<(), Error> {
+fn scan_keys(
+    disk: &dyn Disk,
+    mac_key: &MacKey,
+    visit: &mut dyn Visit,
+    found: &mut Found,
+) -> Result<(), Error> {
     for pair in disk.scan(Tree::Keys, b"") {
         let (key, bytes) = pair?;
+        let (record, mac): (KeyRecord, _) = record::decode(mac_key, Tree::Keys, &key, &bytes)?;
+        let kid = std::str::from_utf8(&key)
+            .map_err(|_| Error::corrupt("a key record under an impossible name"))?;
         found.keys += 1;
-        let (_, mac) = record::open(mac_key, Tree::Keys, &key, &bytes)?;
         found.digest = found.digest.wrapping_add(mac);
+        visit.key(kid, record)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::client_id::ClientId;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::options::Progress;
-use crate::record::{ClientRecord, TokenRecord};
+use crate::record::{ClientRecord, KeyRecord, TokenRecord};
 use crate::table::Place;
 use crate::token_id::TokenId;
 
@@ -20,6 +20,8 @@ pub struct Verified {
     pub tokens: u64,
     /// Client records.
     pub clients: u64,
+    /// Key records.
+    pub keys: u64,
     /// The generation that was verified.
     pub generation: u64,
 }
@@ -63,6 +65,11 @@ struct AgainstMemory<'a> {
 impl Visit for AgainstMemory<'_> {
     fn client(&mut self, _: &ClientId, _: ClientRecord) -> Result<(), Error> {
         self.verified.clients += 1;
+        Ok(())
+    }
+
+    fn key(&mut self, _: &str, _: KeyRecord) -> Result<(), Error> {
+        self.verified.keys += 1;
         Ok(())
     }
 

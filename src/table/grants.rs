@@ -1,4 +1,4 @@
-//! What many tokens share, kept once: client, scopes, kind, not-before, and since when they are dead.
+//! What many tokens share, kept once: client, scopes, kind, key, not-before, and since when they are dead.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,8 @@ use crate::token_id::TokenId;
 
 /// Set in the second word of a cell that has been written.
 const WRITTEN: u64 = 1 << 40;
+/// Where the number of the key stands in that word.
+const KEY_SHIFT: u32 = 41;
 /// Set in the word of least alive ids: the client is disabled.
 pub(crate) const CLIENT_DISABLED: u64 = 1 << 63;
 
@@ -24,6 +26,8 @@ pub(crate) struct Grant {
     pub(crate) kind: u8,
     /// The Unix second before which it is not active; zero for none.
     pub(crate) not_before: u32,
+    /// Number of the key that signed it; zero for none.
+    pub(crate) key: u16,
 }
 
 /// A grant in memory: 24 bytes.
@@ -31,7 +35,7 @@ pub(crate) struct Grant {
 struct Cell {
     /// Client and scopes.
     names: AtomicU64,
-    /// Whether the cell has been written, kind, not-before. Written after `names`.
+    /// Whether the cell has been written, key, kind, not-before. Written after `names`.
     rest: AtomicU64,
     /// The least id that is alive, and whether the client is disabled.
     least_alive: AtomicU64,
@@ -65,7 +69,10 @@ impl Grants {
             |number| {
                 let cell = self.cells.get_or_make(number as usize)?;
                 let names = u64::from(grant.client) << 32 | u64::from(grant.scopes);
-                let rest = WRITTEN | u64::from(grant.kind) << 32 | u64::from(grant.not_before);
+                let rest = WRITTEN
+                    | u64::from(grant.key) << KEY_SHIFT
+                    | u64::from(grant.kind) << 32
+                    | u64::from(grant.not_before);
                 cell.names.store(names, Ordering::Relaxed);
                 cell.rest.store(rest, Ordering::Release);
                 Some(())
@@ -84,6 +91,7 @@ impl Grants {
             scopes: names as u32,
             kind: (rest >> 32) as u8,
             not_before: rest as u32,
+            key: (rest >> KEY_SHIFT) as u16,
         })
     }
 
@@ -150,6 +158,7 @@ mod tests {
             scopes: n % 3,
             kind: n as u8,
             not_before: n % 5,
+            key: (n % 7) as u16,
         };
         for n in 0..5000 {
             assert_eq!(grants.intern(grant(n)), Some(n));
@@ -167,6 +176,7 @@ mod tests {
             scopes: u32::MAX,
             kind: u8::MAX,
             not_before: u32::MAX,
+            key: u16::MAX,
         };
         assert_eq!(grants.intern(edge), Some(5000));
         assert_eq!(grants.get(5000), Some(edge));
@@ -182,6 +192,7 @@ mod tests {
                     scopes: 0,
                     kind: 0,
                     not_before: 0,
+                    key: 0,
                 })
                 .unwrap();
         }
@@ -204,6 +215,7 @@ mod tests {
                 scopes: 0,
                 kind: 0,
                 not_before: 0,
+                key: 0,
             })
             .unwrap();
         grants.restore_least_alive(0, 7);

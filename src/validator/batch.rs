@@ -111,7 +111,7 @@ impl Validator {
             .zip(digests)
             .take(lanes.filled);
         for ((at, place), digest) in lanes {
-            let found = match self.find(place, digest) {
+            let found = match self.live.find(place, digest) {
                 Some(entry) => self.judge(&entry),
                 None => Err(texts
                     .get(*at)

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crate::active::Active;
 use crate::credential::{Credential, Headers, Profile, Request, Scratch};
-use crate::digest::Digest;
 use crate::inactive::{ClientFault, Inactive, Oversize};
 use crate::live::Live;
 use crate::table::{Entry, Place};
@@ -25,11 +24,26 @@ const PAIR_ID_MAX_BYTES: usize = crate::new_token::PAIR_ID_MAX_BYTES;
 #[derive(Clone)]
 pub struct Validator {
     live: Arc<Live>,
+    /// The audience that every token must name.
+    audience: Option<Arc<str>>,
 }
 
 impl Validator {
     pub(crate) fn new(live: Arc<Live>) -> Self {
-        Self { live }
+        Self {
+            live,
+            audience: None,
+        }
+    }
+
+    /// A validator that takes only tokens that name `audience` among whom they are for
+    /// ([`NewToken::audience`](crate::NewToken::audience)). Without it any audience will do: ask the
+    /// [`Active`] for it.
+    pub fn for_audience(&self, audience: &str) -> Self {
+        Self {
+            live: Arc::clone(&self.live),
+            audience: Some(audience.into()),
+        }
     }
 
     /// Validates a token's text: an opaque token, an API key, or a JWT issued by this store.
@@ -38,8 +52,8 @@ impl Validator {
         if text.len() > TEXT_MAX_BYTES {
             return Err(Inactive::TooLarge(Oversize::Field));
         }
-        match self.find_text(text) {
-            Some(entry) => self.judge(&entry),
+        match self.live.find_text(text) {
+            Some(entry) => self.judge(&entry).map_err(|why| refine(why, &entry, text)),
             None => Err(self.why_not_found(text)),
         }
     }
@@ -56,7 +70,8 @@ impl Validator {
             self.live.table.prefetch(place);
         }
         let digest = self.live.digests.pair(id.as_bytes(), secret.as_bytes());
-        self.find(place, digest)
+        self.live
+            .find(place, digest)
             .ok_or(Inactive::NotFound)
             .and_then(|entry| self.judge(&entry))
             .map_err(as_client_fault)
@@ -83,28 +98,6 @@ impl Validator {
         self.validate_credential(&profile.find(request, scratch)?)
     }
 
-    #[inline]
-    fn find_text(&self, text: &[u8]) -> Option<Entry> {
-        let place = token_text::id_bytes(text).map(Place::of_id_text);
-        if let Some(place) = place {
-            // The line travels from memory while the digest is computed.
-            self.live.table.prefetch(place);
-        }
-        self.find(place, self.live.digests.text(text))
-    }
-
-    #[inline]
-    fn find(&self, place: Option<Place>, digest: Digest) -> Option<Entry> {
-        let digest = digest.in_memory();
-        if let Some(entry) = place.and_then(|place| self.live.table.get(place, digest)) {
-            return Some(entry);
-        }
-        if self.live.has_placed_by_digest() {
-            return self.live.table.get(Place::of_digest(digest), digest);
-        }
-        None
-    }
-
     /// Whether what was found is alive. The order of the reasons is part of the promise: revoked
     /// comes before expired, because it does not go away by itself.
     #[inline]
@@ -122,7 +115,11 @@ impl Validator {
         if entry.deferred && now < u64::from(self.live.grant(entry.grant).not_before) {
             return Err(Inactive::NotYetValid);
         }
-        Ok(Active::new(&self.live, entry))
+        let active = Active::new(&self.live, entry);
+        match &self.audience {
+            None => Ok(active),
+            Some(audience) => active.expect_audience(audience),
+        }
     }
 
     #[cold]
@@ -143,12 +140,36 @@ impl Validator {
         if let Some(reason) = self.live.shut_reason() {
             return reason;
         }
-        match token_text::well_formed(text) {
+        let why = match token_text::well_formed(text) {
             Some(_) => Inactive::NotFound,
-            None if self.live.has_placed_by_digest() => Inactive::NotFound,
+            #[cfg(feature = "jwt")]
+            None if text.contains(&b'.') => {
+                let (audience, now) = (self.audience.as_deref(), self.live.now_secs());
+                self.live.keyring.why_not_found(text, audience, now)
+            }
             None => Inactive::Format,
+        };
+        if why == Inactive::Format && self.live.has_placed_by_digest() {
+            // A chosen secret may look like anything.
+            return Inactive::NotFound;
         }
+        why
     }
+}
+
+/// Tells the end that a JWT's signature covers from an earlier one that only the store knows.
+#[cfg(feature = "jwt")]
+fn refine(why: Inactive, entry: &Entry, text: &[u8]) -> Inactive {
+    let signed = |exp| exp <= u64::from(entry.expires_at);
+    if why == Inactive::Expired && crate::jwt::embedded_expiry(text).is_some_and(signed) {
+        return Inactive::ExpiredSignature;
+    }
+    why
+}
+
+#[cfg(not(feature = "jwt"))]
+fn refine(why: Inactive, _: &Entry, _: &[u8]) -> Inactive {
+    why
 }
 
 fn as_client_fault(inactive: Inactive) -> Inactive {
