@@ -35,7 +35,7 @@ impl<'v> Active<'v> {
         }
     }
 
-    pub(crate) fn from_source(self, source: Source) -> Self {
+    pub(crate) fn shown_in(self, source: Source) -> Self {
         Self {
             source: Some(source),
             ..self

@@ -74,17 +74,23 @@ impl DigestKeys {
     }
 
     /// The digest of a text shown alone. Up to 64 bytes are padded with zeros to one BLAKE3 block,
-    /// which is cheaper than the odd length and lets batches share one definition; no text that is
-    /// looked up holds a NUL, so padding joins no two texts.
+    /// which is cheaper than the odd length and lets batches share one definition. A text that
+    /// itself ends with a NUL, which no issued token does, is padded past one block, or it would be
+    /// taken for the one without.
     #[inline]
     pub(crate) fn text(&self, text: &[u8]) -> Digest {
         let mut block = [0u8; TEXT_MAX_BYTES];
         match block.get_mut(..text.len()) {
-            Some(head) => {
+            Some(head) if text.last() != Some(&0) => {
                 head.copy_from_slice(text);
                 Digest(*blake3::keyed_hash(&self.text, &block).as_bytes())
             }
-            None => Digest(*blake3::keyed_hash(&self.text, text).as_bytes()),
+            _ if text.last() == Some(&0) => {
+                let mut hasher = blake3::Hasher::new_keyed(&self.text);
+                hasher.update(text).update(&[0; TEXT_MAX_BYTES]);
+                Digest(*hasher.finalize().as_bytes())
+            }
+            _ => Digest(*blake3::keyed_hash(&self.text, text).as_bytes()),
         }
     }
 
@@ -131,6 +137,18 @@ mod tests {
         assert_ne!(keys.text(b"a"), keys.pair(b"", b"a"));
         assert_ne!(keys.pair(b"a", b"bc"), keys.pair(b"ab", b"c"));
         assert_ne!(keys.text(&[b'a'; 64]), keys.text(&[b'a'; 65]));
+    }
+
+    #[test]
+    fn padding_joins_no_two_texts() {
+        let keys = keys();
+        for length in [1, 54, 62, 63, 64, 65] {
+            for nuls in 1..200 {
+                let text = vec![b'a'; length];
+                let longer = [&text[..], &vec![0; nuls]].concat();
+                assert_ne!(keys.text(&text), keys.text(&longer), "{length} and {nuls}");
+            }
+        }
     }
 
     #[test]

@@ -69,6 +69,8 @@
 //! [sled]: https://docs.rs/sled/0.34.7
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// A server's front door does not panic. Tests and benches may.
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod active;
 mod challenge;
@@ -79,6 +81,8 @@ mod digest;
 mod disk;
 mod error;
 mod inactive;
+#[cfg(feature = "jwt")]
+pub mod jwt;
 mod kind;
 mod live;
 mod new_token;
@@ -90,6 +94,8 @@ mod seal;
 mod secret;
 mod store;
 mod table;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod token_id;
 mod token_text;
 mod validator;
@@ -99,8 +105,6 @@ pub use challenge::Challenge;
 pub use client_id::{ClientId, NotAClientId};
 pub use clock::{Clock, SystemClock};
 pub use digest::DigestKey;
-#[cfg(feature = "testkit")]
-pub use disk::fake::FakeDisk;
 pub use error::Error;
 pub use inactive::{ClientFault, Inactive, Oversize};
 pub use kind::Kind;
@@ -110,7 +114,8 @@ pub use public_answer::PublicAnswer;
 pub use scope::Scopes;
 pub use secret::Secret;
 pub use store::{
-    Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus, Verified,
+    ClientInfo, Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus,
+    Verified,
 };
 pub use token_id::{NotATokenId, TokenId};
 pub use validator::Validator;

@@ -90,15 +90,19 @@ pub(crate) fn encode<T: Serialize>(
 ) -> Result<(Vec<u8>, u128), Error> {
     let mut bytes = Vec::with_capacity(192);
     bytes.push(VERSION);
+    bytes.extend_from_slice(&encode_body(record)?);
+    let mac = mac_key.mac(tree, key, &bytes);
+    bytes.extend_from_slice(&mac.to_be_bytes());
+    Ok((bytes, mac))
+}
+
+pub(crate) fn encode_body<T: Serialize>(record: &T) -> Result<Vec<u8>, Error> {
     let body = bincode::serde::encode_to_vec(record, config()).map_err(|_| Error::Invalid {
         what: "record",
         why: "it cannot be encoded",
     })?;
     Error::check_limit("record_max_bytes", BODY_MAX_BYTES, body.len())?;
-    bytes.extend_from_slice(&body);
-    let mac = mac_key.mac(tree, key, &bytes);
-    bytes.extend_from_slice(&mac.to_be_bytes());
-    Ok((bytes, mac))
+    Ok(body)
 }
 
 /// Decodes what stands under `key` in `tree`, to the last byte; also yields its MAC.
@@ -140,8 +144,8 @@ pub(crate) fn open<'b>(
     }
 }
 
-/// Decodes the body of a record whose checksum held. Public to the fuzzer: no input may make it
-/// allocate beyond the limit, recurse or panic.
+/// Decodes the body of a record whose checksum held. No input may make it allocate beyond the
+/// limit, recurse or panic.
 pub(crate) fn decode_body<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Error> {
     let (record, read) = bincode::serde::decode_from_slice(body, config())
         .map_err(|_| Error::corrupt("a record cannot be decoded"))?;

@@ -66,7 +66,7 @@ impl Validator {
             Credential::Token { text, .. } => self.validate(text),
             Credential::Pair { id, secret, .. } => self.validate_pair(id, secret),
         }
-        .map(|active| active.from_source(credential.source()))
+        .map(|active| active.shown_in(credential.source()))
     }
 
     /// Finds the credential in a request and validates it.

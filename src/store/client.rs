@@ -6,10 +6,33 @@ use super::{Core, Store};
 use crate::client_id::ClientId;
 use crate::error::Error;
 use crate::record::TokenRecord;
-use crate::table::{CLIENT_DISABLED, Grant};
+use crate::table::{CELLS_MAX, CLIENT_DISABLED, Grant};
 use crate::token_id::TokenId;
 
+/// What the store knows of a client.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// The client.
+    pub client_id: String,
+    /// Its token records, dead ones not yet purged included.
+    pub tokens: u64,
+    /// Whether its tokens are refused and none is issued.
+    pub disabled: bool,
+}
+
 impl Store {
+    /// What the store knows of a client; `None` if it has no records of it.
+    pub fn client(&self, client: &str) -> Result<Option<ClientInfo>, Error> {
+        let mut control = self.core.control()?;
+        let known = self.core.known_client(&mut control, client);
+        Ok(known.map(|(_, known)| ClientInfo {
+            client_id: client.to_owned(),
+            tokens: known.tokens,
+            disabled: known.disabled,
+        }))
+    }
+
     /// Disables a client: its tokens are refused, and none is issued, until it is enabled again.
     /// A client the store has not met yet can be disabled too.
     ///
@@ -145,11 +168,11 @@ impl Core {
     }
 }
 
-/// What many tokens share is numbered with 28 bits.
+/// What tokens share (clients, sets of scopes) is numbered, and the numbers have an end.
 fn too_many() -> Error {
     Error::Limit {
         limit: "clients_max",
-        max: 1 << 28,
-        got: (1 << 28) + 1,
+        max: CELLS_MAX as u64,
+        got: CELLS_MAX as u64 + 1,
     }
 }

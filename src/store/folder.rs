@@ -112,6 +112,33 @@ impl Folder {
     }
 }
 
+impl DigestKey {
+    /// Reads a key that is kept outside the store: the `digest.key` that a store made for itself
+    /// and that was moved away since, 32 raw bytes, or 64 hexadecimal digits and a line end.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Invalid`] if it is none of the three,
+    /// [`Error::Corrupt`] if it is a damaged `digest.key`.
+    pub fn read_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let file = File::open(path).map_err(opening("opening the digest key"))?;
+        let bytes = read_key_bytes(file)?;
+        if bytes.starts_with(KEY_MAGIC) {
+            return parse_key(&bytes);
+        }
+        let raw = <[u8; 32]>::try_from(bytes.as_slice()).ok();
+        raw.or_else(|| {
+            blake3::Hash::from_hex(bytes.trim_ascii_end())
+                .ok()
+                .map(<[u8; 32]>::from)
+        })
+        .map(Self::from_bytes)
+        .ok_or(Error::Invalid {
+            what: "digest key file",
+            why: "it must be a store's digest.key, 32 raw bytes, or 64 hexadecimal digits",
+        })
+    }
+}
+
 /// A folder with other things in it is somebody else's.
 fn check_is_ours(path: &Path, create: bool) -> Result<(), Error> {
     let mut names = Vec::new();
@@ -138,13 +165,20 @@ fn check_is_ours(path: &Path, create: bool) -> Result<(), Error> {
     }
 }
 
-fn read_key(mut file: File) -> Result<DigestKey, Error> {
-    let damaged = || Error::corrupt("the digest key file is not one");
+fn read_key(file: File) -> Result<DigestKey, Error> {
+    parse_key(&read_key_bytes(file)?)
+}
+
+fn read_key_bytes(file: File) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(128));
-    (&mut file)
-        .take(128)
+    file.take(128)
         .read_to_end(&mut bytes)
         .map_err(opening("reading the digest key"))?;
+    Ok(bytes)
+}
+
+fn parse_key(bytes: &[u8]) -> Result<DigestKey, Error> {
+    let damaged = || Error::corrupt("the digest key file is not one");
     let rest = bytes.strip_prefix(KEY_MAGIC).ok_or_else(damaged)?;
     let (key, checksum) = rest.split_first_chunk::<32>().ok_or_else(damaged)?;
     if checksum != crc32fast::hash(key).to_be_bytes() {

@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod expire;
 mod fill;
+mod find;
 mod folder;
 mod issue;
 mod list;
@@ -29,6 +30,7 @@ use crate::validator::Validator;
 use change::Change;
 use control::Control;
 
+pub use client::ClientInfo;
 pub use list::{Page, TokenInfo, TokenStatus};
 pub use purge::Purged;
 pub use revoke::{Revocation, RevokeReason};

@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::record::RevokedRecord;
 use crate::table::{Entry, Place};
 use crate::token_id::TokenId;
-use crate::token_text;
 
 /// The longest reason and the longest name of who revoked, in bytes.
 const REASON_MAX_BYTES: usize = 256;
@@ -118,12 +117,5 @@ impl Core {
         };
         let digest = Digest::from_bytes(record.digest).in_memory();
         Ok(writer.find(Place::of_digest(digest), id))
-    }
-
-    fn find_text(&self, text: &[u8]) -> Option<Entry> {
-        let digest = self.live.digests.text(text).in_memory();
-        token_text::id_bytes(text)
-            .and_then(|id| self.live.table.get(Place::of_id_text(id), digest))
-            .or_else(|| self.live.table.get(Place::of_digest(digest), digest))
     }
 }

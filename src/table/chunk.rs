@@ -4,7 +4,7 @@ use super::line::Words;
 
 /// The system gave no memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NoMemory;
+pub(crate) struct NoMemory;
 
 #[cfg(not(loom))]
 mod mapped {

@@ -56,7 +56,7 @@ impl Entry {
     }
 
     /// The entry these four words stand for. The overflow bit is not part of it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of_words([key, check, term, facts]: [u64; 4]) -> Self {
         Self {
             digest: Digest::of_words(key, check),
@@ -76,7 +76,7 @@ pub(super) const fn term(expires_at: u32, grant: u32) -> u64 {
 }
 
 /// The id in the fourth word of a slot.
-#[inline]
+#[inline(always)]
 pub(super) fn id_of(facts: u64) -> TokenId {
     // Sixty bits are left after the shift, so every value is an id.
     TokenId::from_u64(facts >> ID_SHIFT).unwrap_or(TokenId::ZERO)

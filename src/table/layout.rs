@@ -71,7 +71,7 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// The span in which entries of this place were when the reader began.
-    #[inline]
+    #[inline(always)]
     pub(super) fn span(&self, place: Place, seen: Seen) -> &Span<'a> {
         if place.as_u64() < seen.watermark {
             &self.to
@@ -110,7 +110,7 @@ impl Layout {
         Self { stamp, borrowed }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn view(&self) -> &View<'_> {
         self.borrowed.borrow_dependent()
     }

@@ -26,14 +26,14 @@ pub(super) struct Line<'a>(pub(super) &'a Words);
 pub(super) struct Torn;
 
 impl<'a> Line<'a> {
-    #[inline]
+    #[inline(always)]
     fn word(self, slot: usize, which: usize) -> &'a AtomicU64 {
         // `% 8` tells the compiler what callers know: there are two slots of four words.
         &self.0[(slot * 4 + which) % 8]
     }
 
     /// Reader: the entry with this digest in `slot`, if it is there.
-    #[inline]
+    #[inline(always)]
     pub(super) fn look(
         self,
         slot: usize,
@@ -67,7 +67,7 @@ impl<'a> Line<'a> {
 
     /// The term before the facts: facts only grow stricter, so the pair is never laxer than the
     /// entry was at the moment its term was read.
-    #[inline]
+    #[inline(always)]
     fn read_rest(
         self,
         slot: usize,
@@ -78,7 +78,8 @@ impl<'a> Line<'a> {
         let term = self.word(slot, TERM).load(Ordering::Acquire);
         let facts = self.word(slot, FACTS).load(Ordering::Relaxed);
         fence(Ordering::Acquire);
-        let unchanged = self.word(slot, KEY).load(Ordering::Relaxed) == key;
+        // Acquire here too: should the same key have been put back, the reuse must show.
+        let unchanged = self.word(slot, KEY).load(Ordering::Acquire) == key;
         if unchanged && signals.no_reuse_since(seen) {
             Ok(Entry::of_words([key, check, term, facts]))
         } else {
@@ -87,7 +88,7 @@ impl<'a> Line<'a> {
     }
 
     /// Whether a search must go on to the next line.
-    #[inline]
+    #[inline(always)]
     pub(super) fn overflowed(self) -> bool {
         self.word(0, FACTS).load(Ordering::Acquire) & OVERFLOW != 0
     }

@@ -9,7 +9,7 @@ const SHELF_PAGES: usize = 1 << 10;
 const SHELVES: usize = 1 << 8;
 
 /// How many cells there can be: 268 million.
-pub(super) const CELLS_MAX: usize = PAGE_CELLS * SHELF_PAGES * SHELVES;
+pub(crate) const CELLS_MAX: usize = PAGE_CELLS * SHELF_PAGES * SHELVES;
 
 type Page<T> = Box<[T]>;
 type Shelf<T> = Box<[OnceLock<Page<T>>]>;

@@ -5,7 +5,8 @@
 //! of them; so a thread keeps its reference until it sees that the layout has changed. The price: a
 //! thread that never looks again holds on to the memory of the layout it last saw. Growth recycles
 //! memory without asking, so only what a shrunken or dropped table gives back is held, and at most
-//! until the thread looks into any table or ends.
+//! until the thread looks into any table or ends. The first look of a thread allocates, once, what
+//! the standard library needs to run the thread's destructors; no later one does.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -23,33 +24,39 @@ struct Remembered {
     layout: Option<Arc<Layout>>,
 }
 
-thread_local! {
-    static REMEMBERED: RefCell<[Remembered; TABLES]> =
-        const { RefCell::new([const { Remembered { stamp: 0, layout: None } }; TABLES]) };
+impl Remembered {
+    const NOTHING: Self = Self {
+        stamp: 0,
+        layout: None,
+    };
 }
 
-/// Calls `read` with a layout of table number `table`: the one with `stamp`, or the one that `load`
-/// gives. Neither allocates nor, unless the layout changed, writes to memory that threads share.
-#[inline]
+thread_local! {
+    static REMEMBERED: RefCell<[Remembered; TABLES]> =
+        const { RefCell::new([const { Remembered::NOTHING }; TABLES]) };
+}
+
+/// Calls `read` with the layout that this thread holds of table number `table`, after taking hold of
+/// the one that `load` gives if it is not the one with `stamp`. `None` when the thread is ending and
+/// holds nothing more.
+///
+/// Unless the layout has changed, nothing is written that other threads read.
+#[inline(always)]
 pub(super) fn with_layout<R>(
     table: usize,
     stamp: u64,
-    load: impl Fn() -> Arc<Layout>,
-    read: impl Fn(&Layout) -> R,
-) -> R {
-    let by_thread = REMEMBERED.try_with(|remembered| {
+    load: impl FnOnce() -> Arc<Layout>,
+    read: impl FnOnce(&Layout) -> R,
+) -> Option<R> {
+    let read = |remembered: &RefCell<[Remembered; TABLES]>| {
         let mut remembered = remembered.try_borrow_mut().ok()?;
         let mine = table % TABLES;
         if remembered[mine].stamp != stamp {
             refresh(&mut remembered, mine, load());
         }
-        remembered[mine].layout.as_deref().map(&read)
-    });
-    match by_thread {
-        Ok(Some(answer)) => answer,
-        // The thread is ending and its memory of layouts is gone.
-        _ => read(&load()),
-    }
+        remembered[mine].layout.as_deref().map(read)
+    };
+    REMEMBERED.try_with(read).ok().flatten()
 }
 
 #[cold]
@@ -65,30 +72,20 @@ fn refresh(remembered: &mut [Remembered; TABLES], mine: usize, layout: Arc<Layou
             .as_ref()
             .is_some_and(|layout| Arc::strong_count(layout) == 1)
         {
-            *one = Remembered {
-                stamp: 0,
-                layout: None,
-            };
+            *one = Remembered::NOTHING;
         }
     }
 }
 
-/// Lets this thread forget the layouts that nobody else holds.
-pub(super) fn forget_dead() {
+/// Lets this thread let go of what it holds of table number `table`, unless it is the layout with
+/// `stamp`.
+pub(super) fn forget_former(table: usize, stamp: u64) {
     let _ = REMEMBERED.try_with(|remembered| {
-        if let Ok(mut remembered) = remembered.try_borrow_mut() {
-            for one in remembered.iter_mut() {
-                if one
-                    .layout
-                    .as_ref()
-                    .is_some_and(|layout| Arc::strong_count(layout) == 1)
-                {
-                    *one = Remembered {
-                        stamp: 0,
-                        layout: None,
-                    };
-                }
-            }
+        if let Ok(mut remembered) = remembered.try_borrow_mut()
+            && let mine = &mut remembered[table % TABLES]
+            && mine.stamp != stamp
+        {
+            *mine = Remembered::NOTHING;
         }
     });
 }

@@ -35,13 +35,13 @@ impl Signals {
 
     /// The stamp of the layout in force. Loaded before the layout is, so that a layout newer than
     /// the stamp does no harm and an older one shows at the end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn stamp(&self) -> u64 {
         self.stamp.load(Ordering::Acquire)
     }
 
     /// What a reader must know before it reads the first slot.
-    #[inline]
+    #[inline(always)]
     pub(super) fn seen(&self, stamp: u64) -> Seen {
         let reuses = self.reuses.load(Ordering::Acquire);
         Seen {
@@ -53,7 +53,7 @@ impl Signals {
 
     /// Whether no slot has passed from one entry to another since `seen`. Call after an acquire
     /// fence that follows the reading of the slot.
-    #[inline]
+    #[inline(always)]
     pub(super) fn no_reuse_since(&self, seen: Seen) -> bool {
         self.reuses.load(Ordering::Relaxed) == seen.reuses
     }
@@ -61,7 +61,7 @@ impl Signals {
     /// Whether entries from `place` on still stand where they stood at `seen`. The watermark may
     /// have moved meanwhile, so long as it did not pass `place`. Call after an acquire fence that
     /// follows the reading of the slots.
-    #[inline]
+    #[inline(always)]
     pub(super) fn not_moved_since(&self, seen: Seen, place: u64) -> bool {
         // The watermark first: to see it put back to zero is then to see the stamp that came before.
         let watermark = self.watermark.load(Ordering::Acquire);

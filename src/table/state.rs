@@ -14,6 +14,8 @@ const UNMAPPED_AT_ONCE: usize = 4;
 
 /// What only the writer knows.
 pub(super) struct State {
+    /// The number of the table.
+    table: usize,
     /// The layout in force.
     pub(super) layout: Arc<Layout>,
     /// The next line of the old span to move, while entries move.
@@ -32,9 +34,10 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(layout: Arc<Layout>) -> Self {
+    pub(super) fn new(table: usize, layout: Arc<Layout>) -> Self {
         let (spare, retired, unused) = (Vec::new(), Vec::new(), Vec::new());
         Self {
+            table,
             layout,
             next: 0,
             len: 0,
@@ -75,10 +78,14 @@ impl State {
     /// Gives up what readers no longer hold of former layouts, a little at a time.
     pub(super) fn release(&mut self) {
         let Self {
-            retired, unused, ..
+            table,
+            layout,
+            retired,
+            unused,
+            ..
         } = self;
         if !retired.is_empty() {
-            remembered::forget_dead();
+            remembered::forget_former(*table, layout.stamp);
             for layout in retired.extract_if(.., |layout| Arc::strong_count(layout) == 1) {
                 let last = layout
                     .chunks()

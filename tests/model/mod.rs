@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use hallpass::testkit::FakeDisk;
 use hallpass::{
-    ClientFault, Clock, Error, FakeDisk, Inactive, NewToken, Options, Revocation, Store, TokenId,
-    TokenStatus,
+    ClientFault, Clock, Error, Inactive, NewToken, Options, Revocation, Store, TokenId, TokenStatus,
 };
 
 /// Where every history begins, in Unix seconds.

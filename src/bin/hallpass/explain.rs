@@ -1,13 +1,22 @@
 //! `hallpass explain`: one JSON line a request in, one JSON line of what was made of it out. Knows
-//! no grammar: it hands the request to a profile and prints the answer.
+//! no grammar: it hands the request to a profile, and what that finds to a store, and prints their
+//! answers.
 
-use std::io::{self, BufRead, Read, Write};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
-use hallpass::credential::{Explanation, NotAName, Profile, Request, Scratch, Transport};
+use hallpass::credential::{
+    Credential, Explanation, NotAName, Profile, Request, Scratch, Transport,
+};
+use hallpass::{Options, Store, TokenId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::open::OpenArgs;
+use crate::output::{Failure, Verdict};
+use crate::secret_input::{Next, next_line};
+use crate::{progress, time};
 
 /// The longest line that is read: a header block of 1 MiB, escaped, and more. The rest of a longer
 /// one is skipped, not stored.
@@ -22,6 +31,11 @@ pub(crate) struct Args {
     /// Print tokens and secrets instead of `***`.
     #[arg(long)]
     show_secrets: bool,
+    /// Also gives the verdict of the store in this directory.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    #[command(flatten)]
+    how: OpenArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -75,6 +89,19 @@ struct Answer<'a> {
     secret: Option<&'a str>,
     code: Option<&'static str>,
     http_status: Option<u16>,
+    #[serde(flatten)]
+    judged: Option<Judged>,
+}
+
+/// What the store makes of the credential.
+#[derive(Serialize)]
+struct Judged {
+    /// `active`, or the code of the refusal.
+    verdict: &'static str,
+    /// The token that was shown, active or not, if the store knows it.
+    token_id: Option<TokenId>,
+    /// The client it was issued to.
+    client: Option<String>,
 }
 
 /// What stands in for an answer when a line is no request.
@@ -84,24 +111,43 @@ struct Refused<'a> {
     error: &'a str,
 }
 
-/// Answers every line of `input`; whether all of them were requests.
-pub(crate) fn run(
+/// Answers every line of standard input; whether all of them were requests.
+pub(crate) fn run(args: &Args) -> Result<Verdict, Failure> {
+    let store = args.store.as_deref().map(|path| {
+        let options = progress::told_to(Options::new(), progress::When::Terminal);
+        args.how.open(path, options.create(false))
+    });
+    let store = store.transpose()?;
+    let all_read = explain(
+        args,
+        store.as_ref(),
+        io::stdin().lock(),
+        io::stdout().lock(),
+    )
+    .map_err(Failure::io("explaining requests"))?;
+    store.map_or(Ok(()), Store::close)?;
+    Ok(Verdict::from_bool(all_read))
+}
+
+fn explain(
     args: &Args,
+    store: Option<&Store>,
     mut input: impl BufRead,
     mut output: impl Write,
 ) -> io::Result<bool> {
-    let profiles = Profiles::of(args.profile).map_err(io::Error::other)?;
-    let now_secs = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let explainer = Explainer {
+        profiles: Profiles::of(args.profile).map_err(io::Error::other)?,
+        store,
+        show_secrets: args.show_secrets,
+    };
     let mut scratch = Scratch::new();
     let mut line = Vec::new();
     let mut all_read = true;
     for number in 1.. {
-        let told = match next_line(&mut input, &mut line)? {
+        let told = match next_line(&mut input, &mut line, LINE_BYTES_MAX)? {
             Next::End => break,
             Next::Line if line.trim_ascii().is_empty() => continue,
-            Next::Line => answer(&profiles, &line, args.show_secrets, now_secs, &mut scratch),
+            Next::Line => explainer.answer(&line, &mut scratch),
             Next::TooLong => Err(format!("longer than {LINE_BYTES_MAX} bytes")),
         };
         let told = told.or_else(|error| {
@@ -119,43 +165,77 @@ pub(crate) fn run(
     Ok(all_read)
 }
 
-/// The answer to one line, or what is wrong with it. The error never quotes the line: it may hold
-/// secrets.
-fn answer(
-    profiles: &Profiles,
-    line: &[u8],
+struct Explainer<'a> {
+    profiles: Profiles,
+    store: Option<&'a Store>,
     show_secrets: bool,
-    now_secs: u64,
-    scratch: &mut Scratch,
-) -> Result<String, String> {
-    let line: Line = serde_json::from_slice(line).map_err(|error| {
-        let what = match error.classify() {
-            serde_json::error::Category::Data => "not a request",
-            _ => "not JSON",
-        };
-        format!("{what}, at column {}", error.column())
-    })?;
-    let mut headers = Vec::new();
-    for (name, value) in line.headers.as_deref().unwrap_or_default() {
-        headers.push((octets(name)?, octets(value)?));
-    }
-    let query = line.query.as_deref().map(octets).transpose()?;
-    let mut request = Request::new(&headers)
-        .transport(match line.transport {
-            None | Some(Carrier::Http1) => Transport::Http,
-            Some(Carrier::Grpc) => Transport::Grpc,
-            Some(Carrier::WebSocket) => Transport::WebSocket,
-        })
-        .at(now_secs);
-    if let Some(query) = &query {
-        request = request.query(query);
-    }
-    let profile = profiles.at(line.endpoint.as_deref().unwrap_or_default());
-    let told = profile.explain(&request, scratch);
-    print(&line.id, &told, show_secrets).map_err(|_| "not printable".to_owned())
 }
 
-fn print(id: &Value, told: &Explanation<'_>, show_secrets: bool) -> serde_json::Result<String> {
+impl Explainer<'_> {
+    /// The answer to one line, or what is wrong with it. The error never quotes the line: it may hold
+    /// secrets.
+    fn answer(&self, line: &[u8], scratch: &mut Scratch) -> Result<String, String> {
+        let line: Line = serde_json::from_slice(line).map_err(|error| {
+            let what = match error.classify() {
+                serde_json::error::Category::Data => "not a request",
+                _ => "not JSON",
+            };
+            format!("{what}, at column {}", error.column())
+        })?;
+        let mut headers = Vec::new();
+        for (name, value) in line.headers.as_deref().unwrap_or_default() {
+            headers.push((octets(name)?, octets(value)?));
+        }
+        let query = line.query.as_deref().map(octets).transpose()?;
+        let mut request = Request::new(&headers)
+            .transport(match line.transport {
+                None | Some(Carrier::Http1) => Transport::Http,
+                Some(Carrier::Grpc) => Transport::Grpc,
+                Some(Carrier::WebSocket) => Transport::WebSocket,
+            })
+            .at(time::now_secs());
+        if let Some(query) = &query {
+            request = request.query(query);
+        }
+        let profile = self
+            .profiles
+            .at(line.endpoint.as_deref().unwrap_or_default());
+        let told = profile.explain(&request, scratch);
+        let judged = self.store.map(|store| judge(store, &told)).transpose();
+        let judged = judged.map_err(|error| error.to_string())?;
+        print(&line.id, &told, judged, self.show_secrets).map_err(|_| "not printable".to_owned())
+    }
+}
+
+fn judge(store: &Store, told: &Explanation<'_>) -> Result<Judged, hallpass::Error> {
+    let Some(credential) = told.credential() else {
+        return Ok(Judged {
+            verdict: told.inactive().map_or("", |why| why.code()),
+            token_id: None,
+            client: None,
+        });
+    };
+    let validator = store.validator();
+    let verdict = validator.validate_credential(credential);
+    let known = match credential {
+        Credential::Token { text, .. } => store.id_of_text(text),
+        Credential::Pair { id, secret, .. } => store.id_of_pair(id, secret),
+        _ => None,
+    };
+    let token = known.map(|id| store.get(id)).transpose()?.flatten();
+    Ok(Judged {
+        verdict: verdict.map_or_else(|why| why.code(), |_| "active"),
+        token_id: known,
+        client: token.map(|token| token.client_id),
+    })
+}
+
+fn print(
+    id: &Value,
+    told: &Explanation<'_>,
+    judged: Option<Judged>,
+    show_secrets: bool,
+) -> serde_json::Result<String> {
     let (scheme, token) = (told.scheme(), told.token());
     serde_json::to_string(&Answer {
         id,
@@ -167,6 +247,7 @@ fn print(id: &Value, told: &Explanation<'_>, show_secrets: bool) -> serde_json::
         secret: redacted(told.secret(), show_secrets),
         code: told.inactive().map(|no| no.code()),
         http_status: told.http_status(),
+        judged,
     })
 }
 
@@ -178,28 +259,6 @@ fn octets(text: &str) -> Result<Vec<u8>, String> {
     text.chars()
         .map(|c| u8::try_from(u32::from(c)).map_err(|_| "a character above U+00FF".to_owned()))
         .collect()
-}
-
-enum Next {
-    Line,
-    TooLong,
-    End,
-}
-
-/// Reads the next line into `line`, or past it if it is too long.
-fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Next> {
-    line.clear();
-    let limit = LINE_BYTES_MAX as u64 + 1;
-    input.by_ref().take(limit).read_until(b'\n', line)?;
-    if line.is_empty() {
-        return Ok(Next::End);
-    }
-    if line.len() <= LINE_BYTES_MAX || line.ends_with(b"\n") {
-        return Ok(Next::Line);
-    }
-    line.clear();
-    input.skip_until(b'\n')?;
-    Ok(Next::TooLong)
 }
 
 /// The profile that was asked for, and the one for Wispr Flow's clients, which its endpoints tell
@@ -247,9 +306,11 @@ mod tests {
         let args = Args {
             profile: Name::Strict,
             show_secrets,
+            store: None,
+            how: OpenArgs::default(),
         };
         let mut output = Vec::new();
-        let all_read = run(&args, input, &mut output).unwrap();
+        let all_read = explain(&args, None, input, &mut output).unwrap();
         (all_read, String::from_utf8(output).unwrap())
     }
 

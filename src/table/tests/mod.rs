@@ -1,7 +1,13 @@
 //! Tests of the whole table, one promise a file.
 
 #[cfg(not(loom))]
+mod memory;
+#[cfg(not(loom))]
 mod model;
+#[cfg(loom)]
+mod protocol;
+#[cfg(not(loom))]
+mod stress;
 
 use super::{Digest, Entry};
 use crate::token_id::TokenId;

@@ -1,0 +1,45 @@
+//! Where an issuer's keys come from; whoever embeds us may fetch them, we never do.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::jwks::KeySet;
+
+/// Gives the keys of an issuer as they are now. Asked for every token, so answer from memory.
+pub trait KeySource: Send + Sync {
+    /// The keys as they are now.
+    fn keys(&self) -> Arc<KeySet>;
+
+    /// A token named a key that no issuer has. A refresh may be due; anybody can cause this call at
+    /// any rate, so limit yours, and return at once.
+    fn key_missed(&self) {}
+}
+
+/// Keys that never change.
+impl KeySource for Arc<KeySet> {
+    fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(self)
+    }
+}
+
+/// Keys that are replaced as a whole while tokens are being verified.
+#[derive(Clone, Debug)]
+pub struct SharedKeys(Arc<RwLock<Arc<KeySet>>>);
+
+impl SharedKeys {
+    /// Starts with these keys.
+    pub fn new(keys: KeySet) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(keys))))
+    }
+
+    /// From now on these. A verification under way ends with the keys it began with.
+    pub fn replace(&self, keys: KeySet) {
+        // A pointer is replaced whole: a panic elsewhere cannot have left half of one.
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+}
+
+impl KeySource for SharedKeys {
+    fn keys(&self) -> Arc<KeySet> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,107 @@
+//! How the claims of a foreign token become a client id and metadata here.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::verify::Verified;
+use crate::Inactive;
+
+/// The metadata keys of Flipt and the claims they are taken from.
+const FLIPT: [(&str, &str); 6] = [
+    ("io.flipt.auth.jwt.issuer", "/iss"),
+    ("io.flipt.auth.jwt.email", "/user/email"),
+    ("io.flipt.auth.jwt.sub", "/user/sub"),
+    ("io.flipt.auth.jwt.picture", "/user/image"),
+    ("io.flipt.auth.jwt.name", "/user/name"),
+    ("io.flipt.auth.jwt.role", "/user/role"),
+];
+
+/// Flipt keeps every claim under this name as metadata.
+const FLIPT_PREFIX: &str = "io.flipt.auth";
+
+/// All claims as JSON; set last, so that a claim of this name can't forge it.
+const FLIPT_CLAIMS: &str = "io.flipt.auth.claims";
+
+/// Which claims become the client id and the metadata. Claims are named by JSON Pointer (RFC 6901).
+#[derive(Clone, Debug)]
+pub struct ClaimsMapping {
+    client: String,
+    metadata: Vec<(String, String)>,
+    flipt: bool,
+}
+
+/// Who a foreign token speaks for.
+#[derive(Clone, Debug)]
+pub struct ForeignClient {
+    /// The client id, never empty.
+    pub client_id: String,
+    /// The metadata.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl ClaimsMapping {
+    /// The client id stands in the claim at `pointer`: `/sub`, `/client_id`, `/azp`.
+    pub fn client_from(pointer: &str) -> Self {
+        Self {
+            client: pointer.to_owned(),
+            metadata: Vec::new(),
+            flipt: false,
+        }
+    }
+
+    /// As Flipt: the client is the subject; claims called `io.flipt.auth*`, the issuer, and
+    /// `user.{email,sub,image,name,role}` become metadata; so does the whole claim set.
+    pub fn flipt() -> Self {
+        Self {
+            flipt: true,
+            ..Self::client_from("/sub")
+        }
+    }
+
+    /// The claim at `pointer` becomes the metadata `key`, in place of what the mapping had for it.
+    pub fn metadata(mut self, key: &str, pointer: &str) -> Self {
+        self.metadata.push((key.to_owned(), pointer.to_owned()));
+        self
+    }
+
+    /// A token without the client claim is of no client. Claims that are missing give no metadata;
+    /// what is not a string is kept as JSON.
+    pub(crate) fn apply(&self, verified: &Verified) -> Result<ForeignClient, Inactive> {
+        let claims = verified.to_json();
+        let client_id = match claims.pointer(&self.client) {
+            Some(Value::String(client_id)) if !client_id.is_empty() => client_id.clone(),
+            _ => return Err(Inactive::FieldsMissing),
+        };
+        let mut metadata = BTreeMap::new();
+        if self.flipt {
+            let named = |(name, _): &(&String, &Value)| name.starts_with(FLIPT_PREFIX);
+            for (name, value) in verified.extra().iter().filter(named) {
+                metadata.insert(name.clone(), text(value));
+            }
+        }
+        let built_in = FLIPT.iter().copied().filter(|_| self.flipt);
+        let configured = self
+            .metadata
+            .iter()
+            .map(|(key, pointer)| (&key[..], &pointer[..]));
+        for (key, pointer) in built_in.chain(configured) {
+            if let Some(value) = claims.pointer(pointer) {
+                metadata.insert(key.to_owned(), text(value));
+            }
+        }
+        if self.flipt {
+            metadata.insert(FLIPT_CLAIMS.to_owned(), claims.to_string());
+        }
+        Ok(ForeignClient {
+            client_id,
+            metadata,
+        })
+    }
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

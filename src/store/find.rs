@@ -1,0 +1,41 @@
+//! Finding a token, dead or alive, by what a client shows.
+
+use super::{Core, Store};
+use crate::digest::Digest;
+use crate::table::{Entry, Place};
+use crate::token_id::TokenId;
+use crate::token_text;
+
+impl Store {
+    /// The id of the token with this text, active or not; `None` if the store knows none. Why it
+    /// is inactive, [`Store::get`] tells.
+    pub fn id_of_text(&self, text: impl AsRef<[u8]>) -> Option<TokenId> {
+        self.core.find_text(text.as_ref()).map(|entry| entry.id)
+    }
+
+    /// The id of the client secret that is shown as this pair, active or not.
+    pub fn id_of_pair(&self, id: &str, secret: &str) -> Option<TokenId> {
+        let digest = self
+            .core
+            .live
+            .digests
+            .pair(id.as_bytes(), secret.as_bytes());
+        self.core
+            .find_shown(secret.as_bytes(), digest)
+            .map(|entry| entry.id)
+    }
+}
+
+impl Core {
+    pub(super) fn find_text(&self, text: &[u8]) -> Option<Entry> {
+        self.find_shown(text, self.live.digests.text(text))
+    }
+
+    /// What is placed by the id in its text, or by the digest if the secret was chosen.
+    fn find_shown(&self, text: &[u8], digest: Digest) -> Option<Entry> {
+        let digest = digest.in_memory();
+        token_text::id_bytes(text)
+            .and_then(|id| self.live.table.get(Place::of_id_text(id), digest))
+            .or_else(|| self.live.table.get(Place::of_digest(digest), digest))
+    }
+}
