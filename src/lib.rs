@@ -49,7 +49,8 @@
 //! 3. What did not return `Ok` is, after a crash, wholly there or wholly absent.
 //! 4. A damaged store is never opened silently: the same content, or [`Error::Corrupt`].
 //! 5. `validate` never fails, blocks, allocates, logs or writes, and takes time linear in the length
-//!    of its input.
+//!    of its input. (A thread's first call keeps a reference to the table for the thread; it is
+//!    renewed when the table has been laid out anew.)
 //! 6. A token is active if and only if `now < expires_at` (RFC 7519 section 4.1.4). Within one
 //!    opening of the store, and from one clean close to the next opening, time never goes back,
 //!    whatever the clock does. A store that is killed remembers the time of its last write; see

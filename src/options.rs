@@ -59,6 +59,7 @@ pub struct Options {
     pub(crate) least_generation: u64,
     pub(crate) purge_grace_secs: u64,
     pub(crate) accept_clock_reset: bool,
+    pub(crate) accept_changed_files: bool,
     pub(crate) on_progress: Option<OnProgress>,
 }
 
@@ -78,6 +79,7 @@ impl Default for Options {
             least_generation: 0,
             purge_grace_secs: 30 * 60,
             accept_clock_reset: false,
+            accept_changed_files: false,
             on_progress: None,
         }
     }
@@ -109,7 +111,7 @@ impl Options {
     }
 
     /// What the text of generated tokens begins with. API keys get a `k` after it, client secrets
-    /// an `s`, and a token's environment follows after `_`; all in all at most 12 bytes.
+    /// an `s`, and a token's environment follows after `_`; all in all at most 11 bytes.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
@@ -160,6 +162,14 @@ impl Options {
         self
     }
 
+    /// Opens the store although its files have changed since it was closed. The database engine may
+    /// then mend, and so change, what it takes for damage; whether the content is the same is still
+    /// decided by the seal.
+    pub fn accept_changed_files(mut self, accept: bool) -> Self {
+        self.accept_changed_files = accept;
+        self
+    }
+
     /// Is called now and then while something takes long: open, bulk issue, purge, verify.
     pub fn on_progress(mut self, tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(tell));
@@ -181,11 +191,7 @@ impl Options {
     #[cfg(any(test, feature = "testkit"))]
     pub fn open_fake(self, disk: crate::disk::fake::FakeDisk) -> Result<Store, Error> {
         check_prefix(&self.prefix)?;
-        let key = self
-            .digest_key
-            .clone()
-            .unwrap_or(DigestKey::from_bytes([42; 32]));
-        Store::open_disk(Box::new(disk), key, None, self)
+        Store::open_fake(disk, self)
     }
 }
 

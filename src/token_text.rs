@@ -2,8 +2,8 @@
 //! that is not one.
 //!
 //! ```text
-//! token    = prefix "_" id secret checksum        ; at most 64 bytes, one BLAKE3 block
-//! prefix   = ALPHA-LOWER *11( lower / DIGIT / "_" )
+//! token    = prefix "_" id secret checksum        ; at most 63 bytes, one BLAKE3 block
+//! prefix   = ALPHA-LOWER *10( lower / DIGIT / "_" )
 //! id       = 11 base62                             ; the public TokenId
 //! secret   = 34 base62                             ; 202 bits from the system's random source
 //! checksum = 6 base62                              ; CRC-32 of all that stands before it
@@ -16,14 +16,14 @@ use crate::secret::{Secret, random_base62};
 use crate::token_id::TokenId;
 
 /// The longest prefix, in bytes, environment included.
-pub const PREFIX_MAX_BYTES: usize = 12;
+pub const PREFIX_MAX_BYTES: usize = 11;
 
 const SECRET_BYTES: usize = 34;
 const CHECKSUM_BYTES: usize = 6;
 /// What follows the prefix and its `_`.
 pub(crate) const BODY_BYTES: usize = TokenId::TEXT_BYTES + SECRET_BYTES + CHECKSUM_BYTES;
-/// One BLAKE3 block.
-pub(crate) const TEXT_MAX_BYTES: usize = 64;
+/// What fits in one BLAKE3 block, with its length.
+pub(crate) const TEXT_MAX_BYTES: usize = 63;
 
 const _: () = assert!(PREFIX_MAX_BYTES + 1 + BODY_BYTES <= TEXT_MAX_BYTES);
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn prefixes_stay_legal_everywhere() {
-        for good in ["hp", "hp_test", "a", "k2_live", "abcdefghijkl"] {
+        for good in ["hp", "hp_test", "a", "k2_live", "abcdefghijk"] {
             assert!(check_prefix(good).is_ok(), "{good}");
         }
         for bad in [
@@ -143,7 +143,7 @@ mod tests {
             "2k",
             "h p",
             "h-p",
-            "abcdefghijklm",
+            "abcdefghijkl",
             "é",
         ] {
             assert!(check_prefix(bad).is_err(), "{bad}");

@@ -6,7 +6,7 @@
 //! cost two more syncs a group and promise no more.)
 //!
 //! ```text
-//! slot = magic (3) || format (1) || generation (8) || running digest (16) || MAC (16) || zeros
+//! slot = magic (3) || format (1) || generation (8) || running digest (16) || MAC (16) || CRC-32 (4) || zeros
 //! ```
 
 use super::Tree;
@@ -39,6 +39,8 @@ impl Mark {
         slot[12..28].copy_from_slice(&self.digest.to_be_bytes());
         let mac = key.mac(Tree::Meta, b"sidecar", &slot[..28]);
         slot[28..44].copy_from_slice(&mac.to_be_bytes());
+        let checksum = crc32fast::hash(&slot[..44]);
+        slot[44..48].copy_from_slice(&checksum.to_be_bytes());
         ((self.generation % 2) * SLOT_STRIDE as u64, slot)
     }
 
@@ -59,6 +61,19 @@ impl Mark {
             .filter_map(|at| Self::from_slot(key, file.get(at..)?))
             .max_by_key(|mark| mark.generation)
     }
+}
+
+/// Whether the file is intact and was written with another key.
+pub(crate) fn is_of_another_key(key: &MacKey, file: &[u8]) -> bool {
+    let is_whole = |slot: &[u8]| {
+        slot.starts_with(MAGIC)
+            && slot.get(44..48) == Some(&crc32fast::hash(&slot[..44]).to_be_bytes()[..])
+    };
+    Mark::newest(key, file).is_none()
+        && [0, SLOT_STRIDE]
+            .into_iter()
+            .filter_map(|at| file.get(at..at + SLOT_BYTES))
+            .any(is_whole)
 }
 
 /// The format a sidecar file claims, if it is newer than this release's.
@@ -95,5 +110,9 @@ mod tests {
         );
         let other = MacKey::new(&DigestKey::from_bytes([4; 32]));
         assert_eq!(Mark::newest(&other, &file), None);
+        assert!(is_of_another_key(&other, &file));
+        assert!(!is_of_another_key(&key, &file));
+        file[20] ^= 1;
+        assert!(!is_of_another_key(&key, &file), "damage is not another key");
     }
 }

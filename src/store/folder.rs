@@ -5,26 +5,32 @@
 //! <path>/lock         held while the store is open
 //! <path>/digest.key   the digest key, unless it is kept outside; readable by its owner only
 //! <path>/seal         the sidecar
+//! <path>/closed       the mark of a clean close; gone while the store is open
 //! <path>/data/        sled's files
 //! ```
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
+use super::closed;
 use crate::digest::DigestKey;
 use crate::disk::sidecar;
 use crate::error::Error;
+use crate::record::MacKey;
 
 const KEY_MAGIC: &[u8] = b"hallpass digest key 1\n";
-const NAMES: [&str; 4] = ["lock", "digest.key", "seal", "data"];
+const NAMES: [&str; 5] = ["lock", "digest.key", "seal", "closed", "data"];
 
 pub(super) struct Folder {
     path: PathBuf,
     /// The lock lives as long as this handle.
-    pub(super) lock: File,
+    _lock: File,
+    /// Whether all that was written has been flushed for good.
+    is_flushed: AtomicBool,
 }
 
 impl Folder {
@@ -56,7 +62,8 @@ impl Folder {
         match lock.try_lock() {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
-                lock,
+                _lock: lock,
+                is_flushed: AtomicBool::new(false),
             }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked {
                 path: path.to_owned(),
@@ -73,9 +80,9 @@ impl Folder {
         self.path.join("seal")
     }
 
-    /// Refuses what is visibly not for this release, or visibly incomplete, before sled opens and
-    /// thereby touches it.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// Refuses what is visibly not for this release, of another key, or incomplete: before sled
+    /// opens and thereby touches it.
+    pub(super) fn check(&self, supplied: Option<DigestKey>) -> Result<DigestKey, Error> {
         let sidecar = match fs::read(self.sidecar()) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -90,11 +97,25 @@ impl Folder {
         if !self.data().join("db").exists() && sidecar.iter().any(|byte| *byte != 0) {
             return Err(Error::corrupt("the database is missing beside its sidecar"));
         }
-        Ok(())
+        let key = self.digest_key(supplied)?;
+        if sidecar::is_of_another_key(&MacKey::new(&key), &sidecar) {
+            return Err(Error::WrongDigestKey);
+        }
+        Ok(key)
+    }
+
+    /// The last look before sled opens: from here on the files may change.
+    pub(super) fn begin(&self, accept_changed_files: bool) -> Result<(), Error> {
+        closed::check_and_open(&self.path, accept_changed_files)
+    }
+
+    /// Nothing will be written any more: once the disk is dropped, the close is a clean one.
+    pub(super) fn flushed(&self) {
+        self.is_flushed.store(true, Ordering::Release);
     }
 
     /// The digest key: the caller's, or the one in the key file, which is made if the store is new.
-    pub(super) fn digest_key(&self, supplied: Option<DigestKey>) -> Result<DigestKey, Error> {
+    fn digest_key(&self, supplied: Option<DigestKey>) -> Result<DigestKey, Error> {
         if let Some(key) = supplied {
             return Ok(key);
         }
@@ -136,6 +157,15 @@ impl DigestKey {
             what: "digest key file",
             why: "it must be a store's digest.key, 32 raw bytes, or 64 hexadecimal digits",
         })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.is_flushed.load(Ordering::Acquire) {
+            // Without the mark the next opening recovers, as after a crash: slower, not wrong.
+            let _ = closed::leave(&self.path);
+        }
     }
 }
 

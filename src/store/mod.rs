@@ -2,6 +2,7 @@
 
 mod change;
 mod client;
+mod closed;
 mod control;
 mod expire;
 mod fill;
@@ -16,7 +17,6 @@ mod scan;
 mod stats;
 mod verify;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -29,6 +29,7 @@ use crate::seal::Seal;
 use crate::validator::Validator;
 use change::Change;
 use control::Control;
+use folder::Folder;
 
 pub use client::ClientInfo;
 pub use list::{Page, TokenInfo, TokenStatus};
@@ -70,8 +71,8 @@ struct Core {
     tokens_max: u64,
     tokens_per_client_max: u64,
     on_progress: Option<OnProgress>,
-    /// Held while the store is open.
-    _lock: Option<File>,
+    /// Held while the store is open; dropped after the disk, and so marks a clean close.
+    folder: Option<Folder>,
 }
 
 impl Store {
@@ -134,6 +135,9 @@ impl Core {
             control => control?,
         };
         let flushed = self.commit(control, [Change::Flush]);
+        if let (Ok(()), Some(folder)) = (&flushed, &self.folder) {
+            folder.flushed();
+        }
         self.control
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -26,16 +26,28 @@ const CLOCK_SLACK_SECS: u64 = 24 * 3600;
 impl Store {
     pub(crate) fn open_path(path: &Path, options: Options) -> Result<Self, Error> {
         let folder = Folder::lock(path, options.create)?;
-        folder.check()?;
-        let key = folder.digest_key(options.digest_key.clone())?;
+        let key = folder.check(options.digest_key.clone())?;
+        folder.begin(options.accept_changed_files)?;
         let disk = SledDisk::open(&folder.data(), &folder.sidecar(), options.cache_bytes)?;
-        Self::open_disk(Box::new(disk), key, Some(folder.lock), options)
+        Self::open_disk(Box::new(disk), key, Some(folder), options)
     }
 
-    pub(crate) fn open_disk(
+    #[cfg(any(test, feature = "testkit"))]
+    pub(crate) fn open_fake(
+        disk: crate::disk::fake::FakeDisk,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let key = options
+            .digest_key
+            .clone()
+            .unwrap_or(DigestKey::from_bytes([42; 32]));
+        Self::open_disk(Box::new(disk), key, None, options)
+    }
+
+    fn open_disk(
         disk: Box<dyn Disk>,
         key: DigestKey,
-        lock: Option<std::fs::File>,
+        folder: Option<Folder>,
         options: Options,
     ) -> Result<Self, Error> {
         let mac_key = MacKey::new(&key);
@@ -80,7 +92,7 @@ impl Store {
             tokens_max: options.tokens_max,
             tokens_per_client_max: options.tokens_per_client_max,
             on_progress: options.on_progress,
-            _lock: lock,
+            folder,
         };
         core.fill()?;
         Ok(Self {

@@ -30,6 +30,9 @@ pub(crate) struct OpenArgs {
     /// Opens the store although the clock stands more than a day before a time it has seen.
     #[arg(long)]
     accept_clock_reset: bool,
+    /// Opens the store although its files have changed since it was closed; they may then be mended.
+    #[arg(long)]
+    accept_changed_files: bool,
 }
 
 impl StoreArgs {
@@ -45,7 +48,8 @@ impl OpenArgs {
     pub(crate) fn open(&self, path: &Path, options: Options) -> Result<Store, Failure> {
         let mut options = options
             .least_generation(self.least_generation)
-            .accept_clock_reset(self.accept_clock_reset);
+            .accept_clock_reset(self.accept_clock_reset)
+            .accept_changed_files(self.accept_changed_files);
         if let Some(file) = &self.digest_key_file {
             options = options.digest_key(DigestKey::read_file(file)?);
         }

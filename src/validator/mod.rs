@@ -1,6 +1,8 @@
 //! The data plane: answers whether a credential is active. Reads memory only; nothing in it can
 //! fail, block, allocate, log or write, and no `Error` stands in its types.
 
+mod batch;
+
 use std::sync::Arc;
 
 use crate::active::Active;

@@ -1,0 +1,327 @@
+//! The life cycles of the five systems, step by step, on a real store; each deliberate difference
+//! stands beside its case with its reason.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hallpass::{Clock, Error, Inactive, NewToken, Options, Revocation, Store};
+
+const NOW: u64 = 1_800_000_000;
+
+/// Cases that are lived below.
+const LIVED: &[&str] = &[
+    "life-flipt-1",
+    "life-flipt-3",
+    "life-flipt-4",
+    "life-flipt-6",
+    "life-flipt-9",
+    "life-fro-1",
+    "life-fro-2",
+    "life-fro-4",
+    "life-fro-7",
+    "life-frp-1",
+    "life-frp-2",
+    "life-frp-3",
+    "life-wis-2",
+];
+
+/// Cases that are not a store's business, and whose it is.
+const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "life-flipt-5",
+        "there is no delete by predicate: revoking takes an id, a client, or everything by its own name",
+    ),
+    (
+        "life-flipt-10",
+        "clearing cookies is the business of whoever answers HTTP",
+    ),
+    (
+        "life-fro-3",
+        "exchanging assertions for tokens is an endpoint's business",
+    ),
+    (
+        "life-fro-8",
+        "which credentials an endpoint takes is the endpoint's business; it has `Active::kind`",
+    ),
+    ("life-frp-6", "introspection is an endpoint's business"),
+];
+
+#[derive(Clone)]
+struct HandClock(Arc<AtomicU64>);
+
+impl Clock for HandClock {
+    fn now_secs(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+fn store() -> (tempfile::TempDir, Store, HandClock) {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = HandClock(Arc::new(AtomicU64::new(NOW)));
+    let store = Options::new()
+        .clock(clock.clone())
+        .open(dir.path())
+        .unwrap();
+    (dir, store, clock)
+}
+
+fn case_ids(file: &str) -> Vec<String> {
+    let cases: Vec<serde_json::Value> = serde_json::from_str(file).unwrap();
+    cases
+        .iter()
+        .map(|case| case["id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_case_is_lived_or_belongs_elsewhere() {
+    for id in case_ids(include_str!("cases/lifecycle_cases.json")) {
+        let lived = LIVED.contains(&&*id);
+        let elsewhere = ELSEWHERE.iter().any(|(case, _)| *case == id);
+        assert!(lived != elsewhere, "{id}");
+    }
+}
+
+/// life-flipt-1. Difference: a deleted token is "revoked", with the reason kept, until it is purged;
+/// Flipt forgets it at once.
+#[test]
+fn a_deleted_token_is_refused() {
+    let (_dir, store, clock) = store();
+    let new = NewToken::new("c")
+        .never_expires()
+        .metadata("io.flipt.auth.token.name", "n");
+    let issued = store.issue(new).unwrap();
+    let validator = store.validator();
+    assert!(validator.validate(issued.secret.expose()).is_ok());
+    assert_eq!(store.revoke(issued.id).unwrap(), Revocation::Revoked);
+    assert_eq!(
+        validator.validate(issued.secret.expose()).unwrap_err(),
+        Inactive::Revoked
+    );
+    clock.0.fetch_add(3600, Ordering::Relaxed);
+    assert_eq!(store.purge(10).unwrap().purged, 1);
+    assert_eq!(
+        validator.validate(issued.secret.expose()).unwrap_err(),
+        Inactive::NotFound
+    );
+}
+
+/// life-flipt-3. Difference: a token cannot prolong itself; a later expiry is not taken.
+#[test]
+fn expire_only_shortens() {
+    let (_dir, store, clock) = store();
+    let issued = store
+        .issue(NewToken::new("c").lifetime(Duration::from_secs(60)))
+        .unwrap();
+    assert_eq!(
+        store.expire(issued.id, NOW + 86_400).unwrap(),
+        Some(NOW + 60)
+    );
+    clock.0.fetch_add(120, Ordering::Relaxed);
+    let refused = store
+        .validator()
+        .validate(issued.secret.expose())
+        .unwrap_err();
+    assert_eq!(refused, Inactive::Expired);
+}
+
+/// life-flipt-4. Difference: there is no cache that could outlive a deletion.
+#[test]
+fn nothing_outlives_a_deletion() {
+    let (_dir, store, _clock) = store();
+    let issued = store.issue(NewToken::new("c").never_expires()).unwrap();
+    let validator = store.validator();
+    for _ in 0..1000 {
+        assert!(validator.validate(issued.secret.expose()).is_ok());
+    }
+    store.revoke(issued.id).unwrap();
+    assert!(validator.validate(issued.secret.expose()).is_err());
+}
+
+/// life-flipt-6 and life-fro-7. Differences: a weak bootstrap token is refused; the same one twice
+/// is told, so that a server can go on at its next start.
+#[test]
+fn a_bootstrap_token_is_taken_once_if_it_is_strong() {
+    let (_dir, store, _clock) = store();
+    let new = || NewToken::new("bootstrap").never_expires();
+    let weak = store.issue_chosen(new(), "this-is-a-token");
+    assert!(matches!(weak, Err(Error::WeakSecret { .. })));
+    let secret = "gt6P_zIqTnCngfHDCpWb48ob5EBt3PqunUhpofNCNnc=";
+    store.issue_chosen(new(), secret).unwrap();
+    assert!(matches!(
+        store.issue_chosen(new(), secret),
+        Err(Error::AlreadyExists)
+    ));
+    assert!(store.validator().validate(secret).is_ok());
+    let (id, pair_secret) = (
+        "5f9c1c1e-7a0b-4c39-8a39-1f0a3c9b6d11",
+        "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8",
+    );
+    let pair = NewToken::client_secret("bootstrap")
+        .pair_id(id)
+        .never_expires();
+    store.issue_chosen(pair, pair_secret).unwrap();
+    assert!(store.validator().validate_pair(id, pair_secret).is_ok());
+    assert!(
+        store.validator().validate(pair_secret).is_err(),
+        "a pair's secret is no token"
+    );
+}
+
+/// life-flipt-9: neither an error of the index nor a silent replacement.
+#[test]
+fn the_same_secret_twice_is_told() {
+    let (_dir, store, _clock) = store();
+    let secret = "P8zX9EiXndC4qwbBXkya36gK89NbEgAb3_0XesUDLyw=";
+    store
+        .issue_chosen(NewToken::new("a").never_expires(), secret)
+        .unwrap();
+    let again = store.issue_chosen(NewToken::new("b").never_expires(), secret);
+    assert!(matches!(again, Err(Error::AlreadyExists)));
+    assert_eq!(store.validator().validate(secret).unwrap().client_id(), "a");
+}
+
+/// life-fro-1, life-fro-2, life-frp-1, life-frp-2. Differences: two secrets live side by side until
+/// the old one is revoked, so that rotation has an overlap; a disabled client stops every credential.
+#[test]
+fn client_secrets_rotate_with_overlap_and_die_with_their_client() {
+    let (_dir, store, _clock) = store();
+    let new = || NewToken::client_secret("service-1").never_expires();
+    let (old, next) = (store.issue(new()).unwrap(), store.issue(new()).unwrap());
+    let validator = store.validator();
+    let is_ok = |secret: &str| validator.validate_pair("service-1", secret).is_ok();
+    assert!(is_ok(old.secret.expose()) && is_ok(next.secret.expose()));
+    store.revoke(old.id).unwrap();
+    assert!(!is_ok(old.secret.expose()) && is_ok(next.secret.expose()));
+    store.disable_client("service-1").unwrap();
+    assert!(!is_ok(next.secret.expose()));
+    assert!(matches!(store.issue(new()), Err(Error::ClientDisabled)));
+    store.enable_client("service-1").unwrap();
+    assert!(is_ok(next.secret.expose()));
+    store.revoke_all("service-1").unwrap();
+    assert!(!is_ok(next.secret.expose()));
+}
+
+/// life-fro-4. Difference: a limit on tokens per client is the store's, and validation writes nothing.
+#[test]
+fn a_client_has_as_many_tokens_as_it_may() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Options::new()
+        .tokens_per_client_max(50)
+        .open(dir.path())
+        .unwrap();
+    let new = || NewToken::new("user").lifetime(Duration::from_secs(2160 * 3600));
+    let issued: Vec<_> = (0..50).map(|_| store.issue(new()).unwrap()).collect();
+    let over = store.issue(new());
+    assert!(matches!(
+        over,
+        Err(Error::Limit {
+            limit: "tokens_per_client_max",
+            max: 50,
+            ..
+        })
+    ));
+    let generation = store.generation();
+    assert!(
+        store
+            .validator()
+            .validate(issued[0].secret.expose())
+            .is_ok()
+    );
+    assert_eq!(store.generation(), generation);
+}
+
+/// life-frp-3: revoking is idempotent, and an unknown token is as dead as a revoked one.
+#[test]
+fn revoking_twice_or_nothing_is_no_failure() {
+    let (_dir, store, _clock) = store();
+    let issued = store.issue(NewToken::new("c").never_expires()).unwrap();
+    let text = issued.secret.expose();
+    assert_eq!(store.revoke_text(text).unwrap(), Revocation::Revoked);
+    assert_eq!(store.revoke_text(text).unwrap(), Revocation::AlreadyRevoked);
+    assert_eq!(
+        store.revoke_text("no such token").unwrap(),
+        Revocation::Unknown
+    );
+}
+
+/// life-wis-2.
+#[test]
+fn all_of_a_client_die_and_new_ones_live() {
+    let (_dir, store, _clock) = store();
+    let new = || NewToken::new("client123").lifetime(Duration::from_secs(60));
+    let before = [store.issue(new()).unwrap(), store.issue(new()).unwrap()];
+    let other = store
+        .issue(NewToken::new("client124").never_expires())
+        .unwrap();
+    assert!(store.revoke_all("client123").unwrap());
+    let validator = store.validator();
+    for token in &before {
+        assert_eq!(
+            validator.validate(token.secret.expose()).unwrap_err(),
+            Inactive::Revoked
+        );
+    }
+    let after = store.issue(new()).unwrap();
+    assert!(validator.validate(after.secret.expose()).is_ok());
+    assert!(validator.validate(other.secret.expose()).is_ok());
+    assert!(!store.revoke_all("nobody").unwrap());
+}
+
+/// The boundary of `tests/cases/expiry_cases.json` for stored tokens. Differences: the instant of
+/// expiry itself is refused (RFC 7519 section 4.1.4), where Flipt's and Frontier's stores accept it;
+/// time is in whole seconds.
+#[test]
+fn a_token_is_active_until_the_second_before_it_expires() {
+    let (_dir, store, clock) = store();
+    let issued = store
+        .issue(NewToken::new("c").expires_at(NOW + 100))
+        .unwrap();
+    let born_dead = store
+        .issue(NewToken::new("c").expires_at(NOW - 3600))
+        .unwrap();
+    let validator = store.validator();
+    assert_eq!(
+        validator.validate(born_dead.secret.expose()).unwrap_err(),
+        Inactive::Expired
+    );
+    clock.0.store(NOW + 99, Ordering::Relaxed);
+    assert!(validator.validate(issued.secret.expose()).is_ok());
+    clock.0.store(NOW + 100, Ordering::Relaxed);
+    assert_eq!(
+        validator.validate(issued.secret.expose()).unwrap_err(),
+        Inactive::Expired
+    );
+    for earlier in [NOW + 99, NOW, 0] {
+        clock.0.store(earlier, Ordering::Relaxed);
+        let refused = validator.validate(issued.secret.expose()).unwrap_err();
+        assert_eq!(refused, Inactive::Expired, "alive again at {earlier}");
+    }
+}
+
+/// Texts of the five systems, as `tests/cases/token_vectors.json` has them, are well-kept secrets
+/// here too, unless they are weak.
+#[test]
+fn secrets_of_other_systems_can_be_brought_along() {
+    let (_dir, store, _clock) = store();
+    let cases: Vec<serde_json::Value> =
+        serde_json::from_str(include_str!("cases/token_vectors.json")).unwrap();
+    let (mut taken, mut weak) = (0, 0);
+    for case in &cases {
+        let Some(text) = case["token"].as_str().or(case["secret"].as_str()) else {
+            continue;
+        };
+        match store.issue_chosen(NewToken::new("old").never_expires(), text) {
+            Ok(id) => {
+                taken += 1;
+                assert_eq!(store.validator().validate(text).unwrap().token_id(), id);
+            }
+            Err(Error::WeakSecret { .. } | Error::Invalid { .. } | Error::AlreadyExists) => {
+                weak += 1
+            }
+            Err(other) => panic!("{text}: {other}"),
+        }
+    }
+    assert!(taken >= 4 && weak >= 4, "taken {taken}, refused {weak}");
+}
