@@ -59,7 +59,7 @@ fn verdict(profile: &Profile, kind: &str, values: &[Vec<u8>]) -> Value {
         Ok(Credential::Pair {
             id, secret, scheme, ..
         }) => {
-            json!({ scheme.name().to_lowercase(): [id, secret] })
+            json!({ scheme.name().to_lowercase(): [text(id), text(secret)] })
         }
         Ok(_) => panic!("another kind of credential"),
         Err(_) => json!("reject"),

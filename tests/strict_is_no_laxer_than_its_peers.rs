@@ -42,7 +42,10 @@ fn strict(headers: &[(&str, &str)], query: &str) -> Option<(Read, Scheme)> {
         }
         Credential::Pair {
             id, secret, scheme, ..
-        } => Some((Read::Pair(id.to_owned(), secret.to_owned()), scheme)),
+        } => {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("a pair is UTF-8");
+            Some((Read::Pair(text(id), text(secret)), scheme))
+        }
         _ => None,
     }
 }

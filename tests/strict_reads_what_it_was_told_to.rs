@@ -15,7 +15,9 @@ fn read<H: Headers>(
     let found = profile.find(&request, &mut scratch)?;
     let text = match found {
         Credential::Token { text, .. } => String::from_utf8_lossy(text).into_owned(),
-        Credential::Pair { id, secret, .. } => format!("{id} {secret}"),
+        Credential::Pair { id, secret, .. } => {
+            String::from_utf8([id, b" ", secret].concat()).expect("a pair is UTF-8")
+        }
         _ => String::new(),
     };
     Ok((text, found.scheme(), found.source()))

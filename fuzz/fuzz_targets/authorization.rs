@@ -20,7 +20,10 @@ fn read(profile: &Profile, value: &[u8]) -> Option<(Read, Scheme)> {
         Credential::Token { text, scheme, .. } => Some((Read::Token(text.to_vec()), scheme)),
         Credential::Pair {
             id, secret, scheme, ..
-        } => Some((Read::Pair(id.to_owned(), secret.to_owned()), scheme)),
+        } => {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("a pair is UTF-8");
+            Some((Read::Pair(text(id), text(secret)), scheme))
+        }
         _ => None,
     }
 }

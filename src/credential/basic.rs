@@ -37,15 +37,14 @@ pub(super) enum Fault {
 pub(super) fn strict<'s>(
     encoded: &[u8],
     scratch: &'s mut Scratch,
-) -> Result<(&'s str, &'s str), Fault> {
+) -> Result<(&'s [u8], &'s [u8]), Fault> {
     base64::decode(encoded, Spare::Zero, scratch).map_err(|_| Fault::Base64)?;
     let bytes = scratch.bytes();
     let colon = position(bytes, b':').ok_or(Fault::UserPass)?;
     if !is_text(bytes) || bytes == b":" {
         return Err(Fault::UserPass);
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| Fault::UserPass)?;
-    Ok((&text[..colon], &text[colon + 1..]))
+    Ok((&bytes[..colon], &bytes[colon + 1..]))
 }
 
 /// Decodes as Frontier and Frappe do: one colon in all, control characters let through.
@@ -84,7 +83,8 @@ mod tests {
     fn strict(encoded: &str) -> Pair {
         let mut scratch = Scratch::new();
         let (id, secret) = super::strict(encoded.as_bytes(), &mut scratch)?;
-        Ok((id.to_owned(), secret.to_owned()))
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("strict is UTF-8");
+        Ok((text(id), text(secret)))
     }
 
     fn loose(encoded: &str) -> Pair {

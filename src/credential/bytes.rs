@@ -72,10 +72,21 @@ pub(super) fn has_control(bytes: &[u8]) -> bool {
     !every_lane(bytes, |b| (b >= b' ' || b == b'\t') & (b != 0x7F))
 }
 
-/// Whether there is no control character at all, not even HTAB (RFC 7617 section 2).
+/// Whether all is UTF-8 and there is no control character, not even HTAB (RFC 7617 section 2).
 #[inline]
 pub(super) fn is_text(bytes: &[u8]) -> bool {
-    every_lane(bytes, |b| (b >= b' ') & (b != 0x7F))
+    is_printable(bytes) || is_text_beyond_ascii(bytes)
+}
+
+/// SP and visible ASCII, told by one signed comparison: DEL and what is above it wrap around.
+#[inline]
+fn is_printable(bytes: &[u8]) -> bool {
+    every_lane(bytes, |b| b.wrapping_add(1).cast_signed() > 0x20)
+}
+
+#[cold]
+fn is_text_beyond_ascii(bytes: &[u8]) -> bool {
+    every_lane(bytes, |b| (b >= b' ') & (b != 0x7F)) && std::str::from_utf8(bytes).is_ok()
 }
 
 /// `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`

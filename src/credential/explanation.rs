@@ -76,7 +76,7 @@ impl<'a> Explanation<'a> {
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         match self.credential {
-            Some(Credential::Pair { id, .. }) => Some(id),
+            Some(Credential::Pair { id, .. }) => std::str::from_utf8(id).ok(),
             _ => self.claimed_client.as_deref(),
         }
     }
@@ -85,7 +85,7 @@ impl<'a> Explanation<'a> {
     #[must_use]
     pub fn secret(&self) -> Option<&'a str> {
         match self.credential {
-            Some(Credential::Pair { secret, .. }) => Some(secret),
+            Some(Credential::Pair { secret, .. }) => std::str::from_utf8(secret).ok(),
             _ => None,
         }
     }

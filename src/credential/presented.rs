@@ -16,7 +16,7 @@ use super::source::Source;
 /// let mut scratch = Scratch::new();
 /// let found = Profile::strict().find(&Request::new(&headers), &mut scratch)?;
 /// let Credential::Pair { id, secret, .. } = found else { unreachable!() };
-/// assert_eq!((id, secret), ("Aladdin", "open sesame"));
+/// assert_eq!((id, secret), (&b"Aladdin"[..], &b"open sesame"[..]));
 /// # Ok::<_, hallpass::Inactive>(())
 /// ```
 #[non_exhaustive]
@@ -34,10 +34,10 @@ pub enum Credential<'a> {
     },
     /// A client id and its secret.
     Pair {
-        /// The client id, user-id or API key.
-        id: &'a str,
-        /// The secret or password.
-        secret: &'a str,
+        /// The client id, user-id or API key. Whatever the profile, it is UTF-8.
+        id: &'a [u8],
+        /// The secret or password, UTF-8 as well.
+        secret: &'a [u8],
         /// The scheme that it came under.
         scheme: Scheme,
         /// Where it stood.
@@ -94,8 +94,8 @@ mod tests {
             source,
         };
         let pair = Credential::Pair {
-            id: "amy",
-            secret: "hunter2",
+            id: b"amy",
+            secret: b"hunter2",
             scheme,
             source,
             doctype: None,

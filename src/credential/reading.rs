@@ -9,7 +9,7 @@ use super::profile::{Profile, System};
 use super::request::{Headers, Request};
 use super::rules::{self, strict};
 use super::scheme::Scheme;
-use super::scratch::{Part, Scratch};
+use super::scratch::Scratch;
 use super::source::{Place, Transport};
 use super::unverified;
 use crate::inactive::Inactive;
@@ -31,7 +31,7 @@ impl Profile {
             return self.find_strictly(request, scratch);
         }
         match rules::find(self, request, scratch) {
-            Ok(found) => assemble(&found, request.transport, scratch),
+            Ok(found) => Ok(assemble(&found, request.transport, scratch)),
             Err(refusal) => Err(refusal.why),
         }
     }
@@ -61,7 +61,7 @@ impl Profile {
                 source,
             }),
             None => match strict::read(self, spot, scratch) {
-                Ok(found) => assemble(&found, request.transport, scratch),
+                Ok(found) => Ok(assemble(&found, request.transport, scratch)),
                 Err(refusal) => Err(refusal.why),
             },
         }
@@ -83,21 +83,18 @@ impl Profile {
             What::Token(part) => (Some(part.resolve(scratch)), part.is_decoded()),
             What::Pair { .. } => (None, false),
         };
-        match assemble(&found, request.transport, scratch) {
-            Ok(credential) => Explanation {
-                outcome: Outcome::Credential,
-                inactive: None,
-                credential: Some(credential),
-                scheme: self.scheme_name(scheme, place),
-                source: Some(self.place_name(place)),
-                token,
-                decoded,
-                http_status: None,
-                claimed_client: token
-                    .filter(|_| self.system == System::Wispr)
-                    .and_then(unverified::client_id),
-            },
-            Err(why) => self.refused(Refusal::malformed(place).scheme(scheme).why(why), scratch),
+        Explanation {
+            outcome: Outcome::Credential,
+            inactive: None,
+            credential: Some(assemble(&found, request.transport, scratch)),
+            scheme: self.scheme_name(scheme, place),
+            source: Some(self.place_name(place)),
+            token,
+            decoded,
+            http_status: None,
+            claimed_client: token
+                .filter(|_| self.system == System::Wispr)
+                .and_then(unverified::client_id),
         }
     }
 
@@ -165,41 +162,34 @@ fn name_at(names: &[Box<str>], n: u8) -> &str {
 
 /// Puts the pieces together. A pair is UTF-8 by now: its parser has seen to it.
 #[inline]
-fn assemble<'a>(
-    found: &Found<'a>,
-    transport: Transport,
-    scratch: &'a Scratch,
-) -> Result<Credential<'a>, Inactive> {
+fn assemble<'a>(found: &Found<'a>, transport: Transport, scratch: &'a Scratch) -> Credential<'a> {
     let source = found.place.source(transport);
     let scheme = found.scheme;
     match &found.what {
-        What::Token(part) => Ok(Credential::Token {
+        What::Token(part) => Credential::Token {
             text: part.resolve(scratch),
             scheme,
             source,
-        }),
+        },
         What::Pair {
             id,
             secret,
             doctype,
         } => {
-            // What was decoded is checked once and as a whole: both pieces lie in it.
-            let decoded = match id.is_decoded() {
-                true => std::str::from_utf8(scratch.bytes()).map_err(|_| Inactive::Malformed)?,
-                false => "",
-            };
-            let text = |part: &Part<'a>| match part {
-                Part::Sent(sent) => std::str::from_utf8(sent).ok(),
-                Part::Decoded { start, end } => decoded.get(usize::from(*start)..usize::from(*end)),
-            };
-            let text = |part| text(part).ok_or(Inactive::Malformed);
-            Ok(Credential::Pair {
-                id: text(id)?,
-                secret: text(secret)?,
+            let (id, secret) = (id.resolve(scratch), secret.resolve(scratch));
+            debug_assert!(
+                [id, secret]
+                    .map(std::str::from_utf8)
+                    .iter()
+                    .all(Result::is_ok)
+            );
+            Credential::Pair {
+                id,
+                secret,
                 scheme,
                 source,
                 doctype: *doctype,
-            })
+            }
         }
     }
 }

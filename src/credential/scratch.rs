@@ -10,11 +10,15 @@ use super::limits::CREDENTIAL_BYTES_MAX;
 
 /// Where a parser puts what it has to decode: a Basic credential, a percent-encoded parameter.
 ///
-/// Eight kilobytes, to be kept on the stack or reused; making one writes none of them. What it
-/// held is wiped when it is used again and when it is dropped.
+/// Eight kilobytes, to be kept on the stack or reused; making one writes none of them. Whatever it
+/// ever held is wiped when it is dropped. Until then the next use overwrites what it has a use
+/// for and leaves the rest, so drop it where secrets are not to outlive a request.
 #[derive(Default)]
 pub struct Scratch {
+    /// As long as the longest text ever written: all that has to be wiped.
     bytes: ArrayVec<u8, CREDENTIAL_BYTES_MAX>,
+    /// How much of that is the text that was written last.
+    len: usize,
 }
 
 /// What was decoded would not fit: never so for a value within the limits.
@@ -27,47 +31,82 @@ impl Scratch {
     pub const fn new() -> Self {
         Self {
             bytes: ArrayVec::new_const(),
+            len: 0,
         }
     }
 
-    /// Empties it. What it held is overwritten as a whole and nothing more than that: writing byte
-    /// by byte, as `Zeroize` does, would take longer than all of the parsing.
+    /// Empties it, wiping nothing yet.
     #[inline]
     pub(super) fn clear(&mut self) {
-        self.bytes.fill(0);
-        // Keeps the compiler from leaving out writes that nobody reads.
-        optimization_barrier(self.bytes.as_slice());
-        self.bytes.clear();
+        self.len = 0;
     }
 
     pub(super) fn push(&mut self, byte: u8) -> Result<(), Full> {
-        self.bytes.try_push(byte).map_err(|_| Full)
+        self.extend(&[byte])
     }
 
     #[inline]
     pub(super) fn extend(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        self.bytes.try_extend_from_slice(bytes).map_err(|_| Full)
+        let (start, end) = (self.len, self.len + bytes.len());
+        self.room(end)?[start..].copy_from_slice(bytes);
+        self.len = end;
+        Ok(())
+    }
+
+    /// The first `len` bytes to write to, whatever they hold by now.
+    #[inline]
+    pub(super) fn room(&mut self, len: usize) -> Result<&mut [u8], Full> {
+        if len > self.bytes.len() {
+            self.grow(len)?;
+        }
+        Ok(&mut self.bytes[..len])
+    }
+
+    /// In steps, so that reading byte by byte does not grow byte by byte.
+    fn grow(&mut self, len: usize) -> Result<(), Full> {
+        if len > CREDENTIAL_BYTES_MAX {
+            return Err(Full);
+        }
+        while self.bytes.len() < len {
+            let step = self.bytes.try_extend_from_slice(&[0; STEP]);
+            step.map_err(|_| Full)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the first `len` bytes, which were written by way of [`room`](Self::room), its text.
+    #[inline]
+    pub(super) fn set_len(&mut self, len: usize) {
+        self.len = len.min(self.bytes.len());
     }
 
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.len
     }
 
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        // Never out of range; `get` has no way to panic.
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
+const STEP: usize = 128;
+const _: () = assert!(CREDENTIAL_BYTES_MAX.is_multiple_of(STEP));
+
 impl Drop for Scratch {
+    /// Overwrites what it held as a whole and nothing more than that: writing byte by byte, as
+    /// `Zeroize` does, would take longer than all of the parsing.
     fn drop(&mut self) {
-        self.clear();
+        self.bytes.fill(0);
+        // Keeps the compiler from leaving out writes that nobody reads.
+        optimization_barrier(self.bytes.as_slice());
     }
 }
 
 impl fmt::Debug for Scratch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scratch({} bytes)", self.bytes.len())
+        write!(f, "Scratch({} bytes)", self.len)
     }
 }
 
@@ -142,6 +181,16 @@ mod tests {
         assert!(scratch.push(0).is_err());
         assert!(scratch.extend(b"a").is_err());
         scratch.clear();
-        assert_eq!(scratch.len(), 0);
+        assert_eq!((scratch.len(), scratch.bytes()), (0, &b""[..]));
+    }
+
+    #[test]
+    fn a_shorter_text_leaves_no_tail_of_the_one_before_it() {
+        let mut scratch = Scratch::new();
+        assert!(scratch.extend(&[b'a'; 300]).is_ok());
+        scratch.clear();
+        assert!(scratch.extend(b"bc").is_ok() && scratch.push(b'd').is_ok());
+        assert_eq!(scratch.bytes(), b"bcd");
+        assert_eq!(scratch.bytes.len(), 384, "all of it is wiped on drop");
     }
 }

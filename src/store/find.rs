@@ -14,15 +14,10 @@ impl Store {
     }
 
     /// The id of the client secret that is shown as this pair, active or not.
-    pub fn id_of_pair(&self, id: &str, secret: &str) -> Option<TokenId> {
-        let digest = self
-            .core
-            .live
-            .digests
-            .pair(id.as_bytes(), secret.as_bytes());
-        self.core
-            .find_shown(secret.as_bytes(), digest)
-            .map(|entry| entry.id)
+    pub fn id_of_pair(&self, id: impl AsRef<[u8]>, secret: impl AsRef<[u8]>) -> Option<TokenId> {
+        let (id, secret) = (id.as_ref(), secret.as_ref());
+        let digest = self.core.live.digests.pair(id, secret);
+        self.core.find_shown(secret, digest).map(|entry| entry.id)
     }
 }
 

@@ -61,15 +61,20 @@ impl Validator {
     /// Validates an id and secret shown together. Every refusal is
     /// [`Inactive::ClientUnauthenticated`], which tells a client nothing; the reason inside is for
     /// the log.
-    pub fn validate_pair(&self, id: &str, secret: &str) -> Result<Active<'_>, Inactive> {
+    pub fn validate_pair(
+        &self,
+        id: impl AsRef<[u8]>,
+        secret: impl AsRef<[u8]>,
+    ) -> Result<Active<'_>, Inactive> {
+        let (id, secret) = (id.as_ref(), secret.as_ref());
         if id.is_empty() || id.len() > PAIR_ID_MAX_BYTES || secret.len() > TEXT_MAX_BYTES {
             return Err(Inactive::ClientUnauthenticated(ClientFault::Unknown));
         }
-        let place = token_text::id_bytes(secret.as_bytes()).map(Place::of_id_text);
+        let place = token_text::id_bytes(secret).map(Place::of_id_text);
         if let Some(place) = place {
             self.live.table.prefetch(place);
         }
-        let digest = self.live.digests.pair(id.as_bytes(), secret.as_bytes());
+        let digest = self.live.digests.pair(id, secret);
         self.live
             .find(place, digest)
             .ok_or(Inactive::NotFound)

@@ -14,9 +14,7 @@ pub(crate) fn find(
 ) -> Result<TokenId, Failure> {
     let text = args.read()?;
     let known = match (pair_id, TokenId::from_text(&text)) {
-        (Some(pair_id), _) => std::str::from_utf8(&text)
-            .ok()
-            .and_then(|secret| store.id_of_pair(pair_id, secret)),
+        (Some(pair_id), _) => store.id_of_pair(pair_id, &*text),
         (None, Some(id)) => Some(id),
         (None, None) => store.id_of_text(&*text),
     };

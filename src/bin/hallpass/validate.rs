@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use hallpass::{Active, ClientFault, Inactive, TokenId, Validator};
+use hallpass::{Active, Inactive, TokenId, Validator};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -113,10 +113,7 @@ impl Args {
     ) -> Result<Active<'v>, Inactive> {
         let mut active = match &self.pair_id {
             None => validator.validate(secret)?,
-            Some(id) => match std::str::from_utf8(secret) {
-                Ok(secret) => validator.validate_pair(id, secret)?,
-                Err(_) => return Err(Inactive::ClientUnauthenticated(ClientFault::Unknown)),
-            },
+            Some(id) => validator.validate_pair(id, secret)?,
         };
         if let Some(client) = &self.client {
             active = active.expect_client(client)?;
