@@ -63,6 +63,8 @@ impl fmt::Debug for DigestKey {
 pub(crate) struct DigestKeys {
     text: [u8; 32],
     pair: [u8; 32],
+    #[cfg(feature = "jwt")]
+    foreign: [u8; 32],
 }
 
 impl DigestKeys {
@@ -70,6 +72,8 @@ impl DigestKeys {
         Self {
             text: *key.derive("hallpass 2026-11-22 format 1 digest of a text"),
             pair: *key.derive("hallpass 2026-11-22 format 1 digest of an id and secret pair"),
+            #[cfg(feature = "jwt")]
+            foreign: *key.derive("hallpass 2026-11-22 format 1 denial of a foreign token"),
         }
     }
 
@@ -101,6 +105,19 @@ impl DigestKeys {
         hasher.update(&(id.len() as u64).to_be_bytes());
         hasher.update(id);
         hasher.update(secret);
+        Digest(*hasher.finalize().as_bytes())
+    }
+}
+
+#[cfg(feature = "jwt")]
+impl DigestKeys {
+    /// What stands for a foreign token in the store that was revoked: its issuer and its `jti`, the
+    /// first with its length in front.
+    pub(crate) fn foreign(&self, issuer: &str, jti: &str) -> Digest {
+        let mut hasher = blake3::Hasher::new_keyed(&self.foreign);
+        hasher.update(&(issuer.len() as u64).to_be_bytes());
+        hasher.update(issuer.as_bytes());
+        hasher.update(jti.as_bytes());
         Digest(*hasher.finalize().as_bytes())
     }
 }

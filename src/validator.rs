@@ -1,6 +1,9 @@
 //! The data plane: answers whether a credential is active. Reads memory only; nothing in it can
 //! fail, block, allocate, log or write, and no `Error` stands in its types.
 
+#[cfg(feature = "jwt")]
+mod signed;
+
 use std::sync::Arc;
 
 use crate::active::Active;
