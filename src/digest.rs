@@ -75,6 +75,8 @@ pub(crate) struct DigestKeys {
     short_bytes: [u8; 32],
     long: [u8; 32],
     pair: [u8; 32],
+    #[cfg(feature = "jwt")]
+    foreign: [u8; 32],
 }
 
 impl DigestKeys {
@@ -85,6 +87,8 @@ impl DigestKeys {
             short_bytes: *short,
             long: *key.derive("hallpass 2026-11-22 format 1 digest of a long text"),
             pair: *key.derive("hallpass 2026-11-22 format 1 digest of an id and secret pair"),
+            #[cfg(feature = "jwt")]
+            foreign: *key.derive("hallpass 2026-11-22 format 1 denial of a foreign token"),
         }
     }
 
@@ -162,6 +166,19 @@ fn words_of(key: &[u8; 32]) -> [u32; 8] {
         *word = u32::from_le_bytes(*bytes);
     }
     words
+}
+
+#[cfg(feature = "jwt")]
+impl DigestKeys {
+    /// What stands for a foreign token in the store that was revoked: its issuer and its `jti`, the
+    /// first with its length in front.
+    pub(crate) fn foreign(&self, issuer: &str, jti: &str) -> Digest {
+        let mut hasher = blake3::Hasher::new_keyed(&self.foreign);
+        hasher.update(&(issuer.len() as u64).to_be_bytes());
+        hasher.update(issuer.as_bytes());
+        hasher.update(jti.as_bytes());
+        Digest(*hasher.finalize().as_bytes())
+    }
 }
 
 impl fmt::Debug for DigestKeys {

@@ -15,11 +15,19 @@ pub enum Kind {
     ClientSecret,
     /// A JSON Web Token issued by this store.
     Jwt,
+    /// No credential: the record that a token of a foreign issuer is revoked.
+    ForeignDenial,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 4] = [Kind::Token, Kind::ApiKey, Kind::ClientSecret, Kind::Jwt];
+    pub const ALL: [Kind; 5] = [
+        Kind::Token,
+        Kind::ApiKey,
+        Kind::ClientSecret,
+        Kind::Jwt,
+        Kind::ForeignDenial,
+    ];
 
     /// The name used in JSON and on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -28,6 +36,7 @@ impl Kind {
             Kind::ApiKey => "api_key",
             Kind::ClientSecret => "client_secret",
             Kind::Jwt => "jwt",
+            Kind::ForeignDenial => "foreign_denial",
         }
     }
 
@@ -38,6 +47,7 @@ impl Kind {
             Kind::ApiKey => 1,
             Kind::ClientSecret => 2,
             Kind::Jwt => 3,
+            Kind::ForeignDenial => 4,
         }
     }
 
@@ -52,10 +62,10 @@ mod tests {
 
     #[test]
     fn numbers_on_disk_are_pinned() {
-        assert_eq!(Kind::ALL.map(Kind::as_u8), [0, 1, 2, 3]);
+        assert_eq!(Kind::ALL.map(Kind::as_u8), [0, 1, 2, 3, 4]);
         for kind in Kind::ALL {
             assert_eq!(Kind::from_u8(kind.as_u8()), Some(kind));
         }
-        assert_eq!(Kind::from_u8(4), None);
+        assert_eq!(Kind::from_u8(5), None);
     }
 }

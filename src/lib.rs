@@ -111,6 +111,8 @@ pub use clock::{Clock, SystemClock};
 pub use digest::DigestKey;
 pub use error::Error;
 pub use inactive::{ClientFault, Inactive, Oversize};
+#[cfg(feature = "jwt")]
+pub use keyring::{ActiveForeign, ClientAssertion};
 pub use kind::Kind;
 pub use new_token::{Issued, NewToken};
 pub use options::{Durability, Options, Progress};
@@ -122,7 +124,7 @@ pub use store::{
     Verified,
 };
 #[cfg(feature = "jwt")]
-pub use store::{KeyInfo, KeyState};
+pub use store::{KeyInfo, KeyState, NewClientKey};
 pub use token_id::{NotATokenId, TokenId};
 pub use validator::Validator;
 

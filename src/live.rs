@@ -51,6 +51,7 @@ impl Live {
         clock: StoreClock,
         tokens: usize,
         latest_secs: u64,
+        #[cfg(feature = "jwt")] keyring: Keyring,
     ) -> Result<Self, NotInserted> {
         Ok(Self {
             table: Table::with_capacity(tokens)?,
@@ -59,7 +60,7 @@ impl Live {
             scope_sets: ScopeSets::new(),
             digests: DigestKeys::new(key),
             #[cfg(feature = "jwt")]
-            keyring: Keyring::new(),
+            keyring,
             clock,
             latest_secs: CachePadded::new(AtomicU64::new(latest_secs)),
             epoch: CachePadded::new(AtomicU64::new(0)),
@@ -104,6 +105,14 @@ impl Live {
     #[inline]
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Whether tokens of foreign issuers are taken here.
+    pub(crate) fn takes_foreign(&self) -> bool {
+        #[cfg(feature = "jwt")]
+        return self.keyring.takes_foreign();
+        #[cfg(not(feature = "jwt"))]
+        return false;
     }
 
     /// Raises the store's epoch; it never falls.

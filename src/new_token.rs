@@ -231,7 +231,7 @@ impl NewToken {
         match self.kind {
             Kind::ApiKey => prefix.push('k'),
             Kind::ClientSecret => prefix.push('s'),
-            Kind::Token | Kind::Jwt => {}
+            Kind::Token | Kind::Jwt | Kind::ForeignDenial => {}
         }
         if let Some(environment) = &self.environment {
             prefix.push('_');

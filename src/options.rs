@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::clock::{Clock, StoreClock};
 use crate::digest::DigestKey;
 use crate::error::Error;
+#[cfg(feature = "jwt")]
+use crate::jwt::ForeignIssuers;
 use crate::store::Store;
 use crate::token_text::check_prefix;
 
@@ -65,6 +67,10 @@ pub struct Options {
     pub(crate) jwt_issuer: Option<String>,
     #[cfg(feature = "jwt")]
     pub(crate) jwt_audience: Option<String>,
+    #[cfg(feature = "jwt")]
+    pub(crate) foreign_issuers: Option<Arc<ForeignIssuers>>,
+    #[cfg(feature = "jwt")]
+    pub(crate) foreign_memo_entries: usize,
 }
 
 impl Default for Options {
@@ -89,6 +95,10 @@ impl Default for Options {
             jwt_issuer: None,
             #[cfg(feature = "jwt")]
             jwt_audience: None,
+            #[cfg(feature = "jwt")]
+            foreign_issuers: None,
+            #[cfg(feature = "jwt")]
+            foreign_memo_entries: 1 << 16,
         }
     }
 }
@@ -189,6 +199,23 @@ impl Options {
     #[cfg(feature = "jwt")]
     pub fn jwt_audience(mut self, audience: impl Into<String>) -> Self {
         self.jwt_audience = Some(audience.into());
+        self
+    }
+
+    /// Takes tokens of these issuers, with
+    /// [`Validator::validate_foreign`](crate::Validator::validate_foreign). Default: none.
+    #[cfg(feature = "jwt")]
+    pub fn foreign_issuers(mut self, issuers: ForeignIssuers) -> Self {
+        self.foreign_issuers = Some(Arc::new(issuers));
+        self
+    }
+
+    /// How many verified foreign tokens are remembered, so that they need not be verified again: up
+    /// to the next power of two, at most 2^24; 0 for none. One takes about as many bytes as its
+    /// claims, and a kilobyte. Default: 65,536.
+    #[cfg(feature = "jwt")]
+    pub fn foreign_memo_entries(mut self, entries: usize) -> Self {
+        self.foreign_memo_entries = entries;
         self
     }
 

@@ -97,6 +97,8 @@ pub(crate) struct ClientRecord {
     pub(crate) disabled: bool,
     /// How many token records the client has, dead ones not yet purged included.
     pub(crate) tokens: u64,
+    /// The epoch counts for tokens of foreign issuers, too: it is kept when there are no others.
+    pub(crate) foreign: bool,
 }
 
 impl TokenRecord {

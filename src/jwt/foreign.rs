@@ -21,6 +21,16 @@ pub struct ForeignIssuer {
     mapping: ClaimsMapping,
 }
 
+/// A foreign token that was verified, and by what.
+pub(crate) struct Vouched {
+    pub(crate) verified: Verified,
+    pub(crate) client: ForeignClient,
+    /// The place of its issuer among the issuers.
+    number: usize,
+    /// The keys of which one verified it.
+    keys: Arc<KeySet>,
+}
+
 /// All issuers whose tokens are taken here.
 #[derive(Debug)]
 pub struct ForeignIssuers(Vec<ForeignIssuer>);
@@ -61,16 +71,27 @@ impl ForeignIssuers {
     /// Verifies a token of any of the issuers. The issuer is found by the key that made the
     /// signature, not by what the token claims before it is verified.
     pub fn verify(&self, token: &[u8], now: u64) -> Result<(Verified, ForeignClient), Inactive> {
+        let vouched = self.vouch(token, now)?;
+        Ok((vouched.verified, vouched.client))
+    }
+
+    /// The same, with what it takes to look at the token again later.
+    pub(crate) fn vouch(&self, token: &[u8], now: u64) -> Result<Vouched, Inactive> {
         let token = Unverified::parse(token)?;
         let mut why = Inactive::UnknownKey;
-        for issuer in &self.0 {
+        for (number, issuer) in self.0.iter().enumerate() {
             let keys: Arc<KeySet> = issuer.keys.keys();
             match issuer.payload(&token, &keys) {
                 Ok((payload, key)) => {
                     let verified =
                         Verified::judge(&payload, &token.header, key, &issuer.expect, now)?;
                     let client = issuer.mapping.apply(&verified)?;
-                    return Ok((verified, client));
+                    return Ok(Vouched {
+                        verified,
+                        client,
+                        number,
+                        keys,
+                    });
                 }
                 // A bad signature tells more than a wrong algorithm, and that more than no key.
                 Err(no) if weight(no) > weight(why) => why = no,
@@ -83,6 +104,19 @@ impl ForeignIssuers {
             }
         }
         Err(why)
+    }
+}
+
+impl ForeignIssuers {
+    /// Whether a token that was verified before still would be, at `now`: its times are judged
+    /// again, and its issuer's keys must be the same. `None`: they are not, so that it must be
+    /// verified again.
+    pub(crate) fn still(&self, vouched: &Vouched, now: u64) -> Option<Result<(), Inactive>> {
+        let issuer = self.0.get(vouched.number)?;
+        issuer
+            .keys
+            .is_current(&vouched.keys)
+            .then(|| issuer.expect.judge_times(&vouched.verified, now))
     }
 }
 

@@ -9,6 +9,13 @@ pub trait KeySource: Send + Sync {
     /// The keys as they are now.
     fn keys(&self) -> Arc<KeySet>;
 
+    /// Whether the keys are still `keys`, the very ones that [`KeySource::keys`] gave. A verified
+    /// token is remembered only as long as this holds, so a source that makes a new set at each
+    /// call has every token verified again.
+    fn is_current(&self, keys: &Arc<KeySet>) -> bool {
+        Arc::ptr_eq(&self.keys(), keys)
+    }
+
     /// A token named a key that no issuer has. A refresh may be due; anybody can cause this call at
     /// any rate, so limit yours, and return at once.
     fn key_missed(&self) {}
@@ -18,6 +25,10 @@ pub trait KeySource: Send + Sync {
 impl KeySource for Arc<KeySet> {
     fn keys(&self) -> Arc<KeySet> {
         Arc::clone(self)
+    }
+
+    fn is_current(&self, keys: &Arc<KeySet>) -> bool {
+        Arc::ptr_eq(self, keys)
     }
 }
 
@@ -41,5 +52,9 @@ impl SharedKeys {
 impl KeySource for SharedKeys {
     fn keys(&self) -> Arc<KeySet> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_current(&self, keys: &Arc<KeySet>) -> bool {
+        Arc::ptr_eq(&self.0.read().unwrap_or_else(PoisonError::into_inner), keys)
     }
 }

@@ -73,6 +73,7 @@ mod verify;
 pub use algorithm::Algorithm;
 pub(crate) use embedded_id::embedded_expiry;
 pub use embedded_id::embedded_id;
+pub(crate) use foreign::Vouched;
 pub use foreign::{ForeignIssuer, ForeignIssuers};
 pub use jwks::{KeySet, KeySetError};
 pub use key::VerifyingKey;

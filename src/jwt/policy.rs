@@ -4,6 +4,7 @@ use super::algorithm::Algorithm;
 use super::claims::Claims;
 use super::header::{UnverifiedHeader, is_media_type};
 use super::times::Times;
+use super::verify::Verified;
 use crate::Inactive;
 
 /// What a token must claim to be active.
@@ -216,6 +217,11 @@ impl Expect {
             Inactive::ClientMismatch,
         )?;
         self.times.judge(claims, self.leeway_secs, now)
+    }
+
+    /// What changes with the time, of a token that was judged before.
+    pub(crate) fn judge_times(&self, verified: &Verified, now: u64) -> Result<(), Inactive> {
+        self.times.judge(verified.claims(), self.leeway_secs, now)
     }
 
     fn judge_audience(&self, claims: &Claims) -> Result<(), Inactive> {

@@ -107,6 +107,10 @@ impl Verified {
         })
     }
 
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
     /// The algorithm of the key that verified the token.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

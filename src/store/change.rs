@@ -27,13 +27,23 @@ pub(super) enum Change {
     /// A token's life is shortened.
     Shorten { id: TokenId, expires_at: u32 },
     /// All tokens of a client issued before `epoch` are dead.
-    RaiseClient { client: Box<str>, epoch: u64 },
+    RaiseClient {
+        client: Box<str>,
+        epoch: u64,
+        foreign: bool,
+    },
     /// A client is disabled or enabled.
     DisableClient { client: Box<str>, disabled: bool },
     /// All tokens issued before `epoch` are dead.
     RaiseAll { epoch: u64 },
     /// A dead token is forgotten.
     Purge { id: TokenId },
+    /// A foreign token is denied. The entry is in the table already.
+    #[cfg(feature = "jwt")]
+    Deny {
+        id: TokenId,
+        record: Box<TokenRecord>,
+    },
     /// A key's record is written, or removed.
     #[cfg(feature = "jwt")]
     Key {
@@ -81,9 +91,14 @@ impl<'a> Group<'a> {
             Change::Shorten { id, expires_at } => self.modify(*id, |record| {
                 record.expires_at = record.expires_at.min(*expires_at)
             }),
-            Change::RaiseClient { client, epoch } => {
+            Change::RaiseClient {
+                client,
+                epoch,
+                foreign,
+            } => {
                 let record = self.client(client)?;
                 record.epoch = record.epoch.max(*epoch);
+                record.foreign |= *foreign;
                 Ok(())
             }
             Change::DisableClient { client, disabled } => {
@@ -95,6 +110,8 @@ impl<'a> Group<'a> {
                 Ok(())
             }
             Change::Purge { id } => self.purge(*id),
+            #[cfg(feature = "jwt")]
+            Change::Deny { id, record } => self.issue(*id, record),
             #[cfg(feature = "jwt")]
             Change::Key { kid, record } => self.key(kid, record.as_deref()),
             Change::Flush => Ok(()),
@@ -109,7 +126,7 @@ impl<'a> Group<'a> {
     ) -> Result<(Vec<Write>, Seal), Error> {
         for (client, (old, record)) in std::mem::take(&mut self.clients) {
             let key = client.as_bytes().to_vec();
-            if record.tokens > 0 || record.disabled {
+            if record.tokens > 0 || record.disabled || record.foreign {
                 self.put(Tree::Clients, key, old, &record)?;
             } else {
                 // Nothing is left to be said of the client: its epoch is below every id to come.

@@ -139,12 +139,44 @@ impl Core {
         let Some(client) = control.clients.get(&number) else {
             return;
         };
+        #[cfg(feature = "jwt")]
+        self.live.keyring.deny_client(
+            self.live.client_name(number),
+            client.disabled,
+            (client.epoch != 0).then(|| epoch_secs(client.epoch)),
+        );
         for grant in &client.grants {
             let key_epoch = control.key_epoch(self.live.grant(*grant).key);
             self.live
                 .grants
                 .set_least_alive(*grant, client.word(key_epoch));
         }
+    }
+
+    /// The grant whose word tells whether a client that signs for itself is disabled.
+    #[cfg(feature = "jwt")]
+    pub(super) fn client_key_grant(
+        &self,
+        control: &mut Control,
+        client: &ClientId,
+    ) -> Result<u32, Error> {
+        /// The number of no kind: no token has this grant.
+        const NO_TOKENS: u8 = u8::MAX;
+        let (number, client) = self.client(control, client)?;
+        let grant = Grant {
+            client: number,
+            scopes: self.live.scope_sets.intern(&[]).ok_or_else(too_many)?,
+            kind: NO_TOKENS,
+            not_before: 0,
+            key: 0,
+        };
+        let grants = self.live.grants.len();
+        let grant = self.live.grants.intern(grant).ok_or_else(too_many)?;
+        if grant as usize >= grants {
+            client.grants.push(grant);
+            self.live.grants.set_least_alive(grant, client.word(0));
+        }
+        Ok(grant)
     }
 
     /// The grant of the token `id` of a client, made if it is new.
@@ -192,6 +224,12 @@ impl Core {
         }
         Ok(grant)
     }
+}
+
+/// The time of an epoch, in Unix seconds: an epoch is an id, and ids tell the time.
+#[cfg(feature = "jwt")]
+pub(super) fn epoch_secs(epoch: u64) -> u64 {
+    TokenId::from_u64(epoch).map_or(u64::MAX, |id| id.issued_at_ms() / 1000)
 }
 
 /// What tokens share (clients, sets of scopes) is numbered, and the numbers have an end.

@@ -70,12 +70,14 @@ pub(super) struct Client {
     pub(super) disables: u64,
     /// Token records, those queued included.
     pub(super) tokens: u64,
+    /// The epoch counts for tokens of foreign issuers, too.
+    pub(super) foreign: bool,
 }
 
 impl Client {
     /// Whether the store has anything to say of the client.
     pub(super) fn is_known(&self) -> bool {
-        self.tokens > 0 || self.disabled
+        self.tokens > 0 || self.disabled || self.foreign
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Store;
 use super::change::Change;
 use crate::error::Error;
+use crate::kind::Kind;
 use crate::new_token::instant;
 use crate::token_id::TokenId;
 
@@ -16,6 +17,10 @@ impl Store {
         let Some(entry) = self.core.entry_of(id)? else {
             return Ok(None);
         };
+        if self.core.live.grant(entry.grant).kind == Kind::ForeignDenial.as_u8() {
+            // A denial that ended earlier would let its token live again.
+            return Ok(None);
+        }
         if entry.expires_at <= expires_at {
             return Ok(Some(u64::from(entry.expires_at)));
         }

@@ -42,7 +42,10 @@ impl Core {
         scan(&*self.disk, &self.mac_key, &seal, &mut fill)?;
         drop(fill);
         #[cfg(feature = "jwt")]
-        self.publish_keys(&control);
+        {
+            self.publish_keys(&control);
+            self.publish_client_keys(&mut control)?;
+        }
         control.last_id = TokenId::from_u64(seal.last_id)
             .ok_or_else(|| Error::corrupt("the last id is out of range"))?;
         control.tokens = seal.tokens;
@@ -107,9 +110,11 @@ impl Core {
 
 impl Visit for Fill<'_> {
     fn client(&mut self, client: &ClientId, record: ClientRecord) -> Result<(), Error> {
-        let (_, known) = self.core.client(self.control, client)?;
+        let (number, known) = self.core.client(self.control, client)?;
         known.epoch = record.epoch;
         known.disabled = record.disabled;
+        known.foreign = record.foreign;
+        self.core.publish(self.control, number);
         Ok(())
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::Store;
 use super::change::Change;
-use super::control::{Control, Key};
-use super::{Core, Store};
+use super::control::Key;
 use crate::error::Error;
-use crate::jwt::{Algorithm, KeySet, SigningKey, VerifyingKey};
+use crate::jwt::{Algorithm, SigningKey, VerifyingKey};
 use crate::record::KeyRecord;
 use crate::token_id::TokenId;
 
@@ -51,7 +51,7 @@ pub(super) struct StoredKey {
     pub(super) record: KeyRecord,
     /// Whether its record is durable: before that it signs nothing.
     pub(super) is_durable: bool,
-    signing: Option<Arc<SigningKey>>,
+    pub(super) signing: Option<Arc<SigningKey>>,
     pub(super) verifying: Option<VerifyingKey>,
 }
 
@@ -192,118 +192,12 @@ impl Store {
     }
 }
 
-impl Core {
-    /// Takes a key from its record into memory, at open.
-    pub(super) fn load_key(
-        &self,
-        control: &mut Control,
-        kid: &str,
-        record: KeyRecord,
-    ) -> Result<(), Error> {
-        let damaged = |_| Error::corrupt("a key record holds no usable key");
-        let algorithm = record.algorithm()?;
-        let mut stored = StoredKey {
-            is_durable: true,
-            signing: None,
-            verifying: None,
-            record,
-        };
-        if stored.record.epoch == 0 {
-            if !stored.record.private.is_empty() {
-                let secret = self.key_at_rest.unlock(kid, &stored.record.private)?;
-                let key = SigningKey::from_secret_bytes(algorithm, &secret).map_err(damaged)?;
-                stored.verifying = Some(key.verifying_key().clone());
-                stored.signing = Some(Arc::new(key));
-            } else {
-                let jwk = stored.record.public.as_bytes();
-                let key = VerifyingKey::from_jwk(jwk, Some(algorithm)).map_err(damaged)?;
-                stored.verifying = Some(key);
-            }
-            if stored.verifying.as_ref().and_then(VerifyingKey::kid) != Some(kid) {
-                return Err(Error::corrupt("a key stands under another's name"));
-            }
-        }
-        control.stored_keys.insert(kid.into(), stored);
-        Ok(())
-    }
-
-    /// Shows validators the keys as they are now.
-    pub(super) fn publish_keys(&self, control: &Control) {
-        let keys = KeySet::new(control.verifying_keys()).ok();
-        self.live.keyring.replace(keys, self.jwt_issuer.as_deref());
-    }
-
-    /// Lets nothing live that the key with this number signed before `epoch`.
-    fn kill(&self, control: &mut Control, number: u16, epoch: u64) {
-        let Some(key) = control.keys.get_mut(&number) else {
-            return;
-        };
-        key.epoch = epoch;
-        let grants = std::mem::take(&mut key.grants);
-        for grant in &grants {
-            let client = control.clients.get(&self.live.grant(*grant).client);
-            let word = client.map_or(u64::MAX, |client| client.word(epoch));
-            self.live.grants.set_least_alive(*grant, word);
-        }
-        if let Some(key) = control.keys.get_mut(&number) {
-            key.grants = grants;
-        }
-    }
-}
-
-impl Control {
-    /// The newest key that signs, of this algorithm if one is given, with its number.
-    pub(super) fn signer(&self, algorithm: Option<Algorithm>) -> Option<(u16, Arc<SigningKey>)> {
-        let signing = self.stored_keys.values().filter(|key| key.signs());
-        let fits = |key: &&StoredKey| {
-            algorithm.is_none_or(|algorithm| key.record.algorithm == algorithm.as_u8())
-        };
-        let newest = signing.filter(fits).max_by_key(|key| key.record.number)?;
-        Some((newest.record.number, Arc::clone(newest.signing.as_ref()?)))
-    }
-
-    fn signing_key_mut(&mut self, kid: &str) -> Option<&mut StoredKey> {
-        self.stored_keys.get_mut(kid).filter(|key| key.is_own())
-    }
-
-    /// The store's own keys that are not retired, newest first.
-    fn verifying_keys(&self) -> Vec<VerifyingKey> {
-        let own = self.stored_keys.values().filter(|key| key.is_own());
-        let mut keys: Vec<&StoredKey> = own.filter(|key| key.verifying.is_some()).collect();
-        keys.sort_unstable_by_key(|key| std::cmp::Reverse(key.record.number));
-        keys.into_iter()
-            .filter_map(|key| key.verifying.clone())
-            .collect()
-    }
-
-    /// What becomes of the keys that `new` takes the place of.
-    fn demotions(&self, new: &KeyRecord) -> Vec<(Box<str>, KeyRecord)> {
-        let replaced = |key: &StoredKey| {
-            key.is_own() && key.record.signs && key.record.algorithm == new.algorithm
-        };
-        self.stored_keys
-            .iter()
-            .filter(|(_, key)| replaced(key))
-            .map(|(kid, key)| (kid.clone(), key.record.demoted()))
-            .collect()
-    }
-
-    fn next_key_number(&self) -> Result<u16, Error> {
-        let last = self.keys.keys().max().copied().unwrap_or(0);
-        last.checked_add(1).ok_or(Error::Limit {
-            limit: "key_numbers_max",
-            max: u64::from(u16::MAX),
-            got: u64::from(u16::MAX) + 1,
-        })
-    }
-}
-
 impl StoredKey {
     pub(super) fn is_own(&self) -> bool {
         self.record.client.is_empty()
     }
 
-    fn signs(&self) -> bool {
+    pub(super) fn signs(&self) -> bool {
         self.is_own() && self.is_durable && self.record.signs && self.record.epoch == 0
     }
 
@@ -335,18 +229,66 @@ impl StoredKey {
 }
 
 impl KeyRecord {
-    fn algorithm(&self) -> Result<Algorithm, Error> {
+    pub(super) fn algorithm(&self) -> Result<Algorithm, Error> {
         Algorithm::from_u8(self.algorithm)
             .ok_or_else(|| Error::corrupt("a key record of unknown algorithm"))
     }
 
     /// The same key, no longer signing: only an HMAC secret has to be kept.
-    fn demoted(&self) -> Self {
+    pub(super) fn demoted(&self) -> Self {
         let mut demoted = self.clone();
         demoted.signs = false;
         if !demoted.public.is_empty() {
             demoted.private.clear();
         }
         demoted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::disk::{Disk as _, Tree, Write};
+    use crate::options::Options;
+
+    fn with_two_keys() -> (FakeDisk, Vec<crate::disk::Pair>) {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        store.generate_signing_key(Algorithm::EdDsa).unwrap();
+        store.generate_client_key("c", Algorithm::Es256).unwrap();
+        store.close().unwrap();
+        let records = disk.scan(Tree::Keys, b"").map(Result::unwrap).collect();
+        (disk, records)
+    }
+
+    fn opens_with(disk: &FakeDisk, key: &[u8], value: Option<Vec<u8>>) -> Option<Error> {
+        let write = Write {
+            tree: Tree::Keys,
+            key: key.to_vec(),
+            value,
+        };
+        disk.apply(&[write]).unwrap();
+        Options::new().open_fake(disk.clone()).err()
+    }
+
+    #[test]
+    fn a_damaged_moved_or_missing_key_record_is_corrupt() {
+        let (disk, records) = with_two_keys();
+        assert_eq!(records.len(), 2);
+        let corrupt = |error| matches!(error, Some(Error::Corrupt { .. }));
+        for (key, value) in &records {
+            for at in 0..value.len() {
+                let mut damaged = value.clone();
+                damaged[at] ^= 1 << (at % 8);
+                assert!(corrupt(opens_with(&disk, key, Some(damaged))), "{at}");
+            }
+            assert!(corrupt(opens_with(&disk, key, None)));
+            let other = records.iter().find(|(other, _)| other != key).unwrap();
+            assert!(corrupt(opens_with(&disk, key, Some(other.1.clone()))));
+            assert!(opens_with(&disk, key, Some(value.clone())).is_none());
+        }
+        let (_, value) = &records[0];
+        assert!(corrupt(opens_with(&disk, b"another", Some(value.clone()))));
     }
 }

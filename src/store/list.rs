@@ -175,7 +175,8 @@ impl Core {
     /// The validator's verdict, in the words of a list.
     fn status(&self, entry: &Entry, not_before: u32) -> TokenStatus {
         let now = self.live.now_secs();
-        if self.live.is_revoked(entry) {
+        let kind = self.live.grant(entry.grant).kind;
+        if self.live.is_revoked(entry) || kind == Kind::ForeignDenial.as_u8() {
             TokenStatus::Revoked
         } else if self.live.grants.least_alive(entry.grant) & CLIENT_DISABLED != 0 {
             TokenStatus::ClientDisabled

@@ -2,12 +2,16 @@
 
 mod change;
 mod client;
+#[cfg(feature = "jwt")]
+mod client_keys;
 mod closed;
 mod control;
 mod expire;
 mod fill;
 mod find;
 mod folder;
+#[cfg(feature = "jwt")]
+mod foreign;
 mod issue;
 #[cfg(feature = "jwt")]
 mod key_at_rest;
@@ -17,6 +21,8 @@ mod list;
 mod open;
 mod purge;
 mod revoke;
+#[cfg(feature = "jwt")]
+mod ring;
 mod scan;
 #[cfg(feature = "jwt")]
 mod sign;
@@ -24,6 +30,8 @@ mod stats;
 mod verify;
 
 use std::path::Path;
+#[cfg(feature = "jwt")]
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::disk::Disk;
@@ -38,6 +46,8 @@ use control::Control;
 use folder::Folder;
 
 pub use client::ClientInfo;
+#[cfg(feature = "jwt")]
+pub use client_keys::NewClientKey;
 #[cfg(feature = "jwt")]
 pub use keys::{KeyInfo, KeyState};
 pub use list::{Page, TokenInfo, TokenStatus};
@@ -86,6 +96,9 @@ struct Core {
     jwt_issuer: Option<String>,
     #[cfg(feature = "jwt")]
     jwt_audience: Option<String>,
+    /// Denials of foreign tokens that stand in memory and are not durable yet.
+    #[cfg(feature = "jwt")]
+    denials_ahead: AtomicU64,
     /// Held while the store is open; dropped after the disk, and so marks a clean close.
     folder: Option<Folder>,
 }

@@ -10,6 +10,8 @@ use crate::digest::DigestKey;
 use crate::disk::sled::SledDisk;
 use crate::disk::{Disk, Tree, Write};
 use crate::error::Error;
+#[cfg(feature = "jwt")]
+use crate::keyring::Keyring;
 use crate::live::Live;
 use crate::options::Options;
 use crate::record::{self, MacKey};
@@ -76,7 +78,19 @@ impl Store {
             now_secs.max(seal.latest_secs)
         };
         let tokens = usize::try_from(seal.tokens).unwrap_or(usize::MAX);
-        let live = Live::new(&key, options.clock, tokens, latest_secs).map_err(not_inserted)?;
+        let live = Live::new(
+            &key,
+            options.clock,
+            tokens,
+            latest_secs,
+            #[cfg(feature = "jwt")]
+            Keyring::new(
+                options.jwt_issuer.clone(),
+                options.foreign_issuers,
+                options.foreign_memo_entries,
+            ),
+        )
+        .map_err(not_inserted)?;
         live.raise_epoch(seal.epoch);
         let core = Core {
             live: Arc::new(live),
@@ -98,6 +112,8 @@ impl Store {
             jwt_issuer: options.jwt_issuer,
             #[cfg(feature = "jwt")]
             jwt_audience: options.jwt_audience,
+            #[cfg(feature = "jwt")]
+            denials_ahead: std::sync::atomic::AtomicU64::new(0),
             folder,
         };
         core.fill()?;

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use super::change::Change;
 use super::{Core, Store};
 use crate::error::Error;
+use crate::kind::Kind;
 use crate::options::Progress;
 use crate::table::{Cursor, Entry};
 use crate::token_id::{EPOCH_MS, TokenId};
@@ -87,6 +88,10 @@ impl Core {
     }
 
     fn is_dead_since(&self, entry: &Entry, horizon: u64) -> Result<bool, Error> {
+        if self.live.grant(entry.grant).kind == Kind::ForeignDenial.as_u8() {
+            // What revokes tokens here does not revoke a denial: it stays as long as its token.
+            return Ok(entry.expires_at != u32::MAX && u64::from(entry.expires_at) <= horizon);
+        }
         if entry.expires_at != u32::MAX && u64::from(entry.expires_at) <= horizon
             || self.epoch_secs(entry).is_some_and(|at| at <= horizon)
         {

@@ -2,6 +2,7 @@
 
 use super::change::Change;
 use super::{Core, Store};
+use crate::client_id::ClientId;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::record::RevokedRecord;
@@ -76,9 +77,17 @@ impl Store {
 
     /// Revokes every token of `client` issued so far, those being issued at this moment included,
     /// in constant time. Yields whether the store knows the client.
+    ///
+    /// A store that takes tokens of foreign issuers knows every client: from here on it refuses
+    /// foreign tokens of this one that were issued until now, or do not say when.
     pub fn revoke_all(&self, client: &str) -> Result<bool, Error> {
         let mut control = self.core.control()?;
         let epoch = self.core.next_id(&mut control)?.as_u64();
+        let foreign = self.core.live.takes_foreign();
+        if foreign {
+            let client = ClientId::new(client)?;
+            self.core.client(&mut control, &client)?.1.foreign = true;
+        }
         let Some((number, known)) = self.core.known_client(&mut control, client) else {
             return Ok(false);
         };
@@ -87,6 +96,7 @@ impl Store {
         let change = Change::RaiseClient {
             client: client.into(),
             epoch,
+            foreign,
         };
         self.core.commit(control, [change])?;
         Ok(true)

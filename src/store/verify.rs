@@ -49,10 +49,27 @@ impl Store {
             },
         };
         scan(&*self.core.disk, &self.core.mac_key, &sealed, &mut against)?;
-        if self.core.live.table.len() as u64 != against.verified.tokens {
+        let in_memory = self.core.live.table.len() as u64;
+        // Read after the length: what it counts stays so, for no group is written meanwhile.
+        let ahead = self.core.ahead_of_disk();
+        if in_memory.saturating_sub(against.verified.tokens) > ahead
+            || in_memory < against.verified.tokens
+        {
             return Err(Error::corrupt("memory holds tokens that have no record"));
         }
         Ok(against.verified)
+    }
+}
+
+impl Core {
+    /// How many entries stand in memory before their records are durable: those that deny.
+    fn ahead_of_disk(&self) -> u64 {
+        #[cfg(feature = "jwt")]
+        return self
+            .denials_ahead
+            .load(std::sync::atomic::Ordering::Acquire);
+        #[cfg(not(feature = "jwt"))]
+        return 0;
     }
 }
 

@@ -2,6 +2,8 @@
 //! fail, block, allocate, log or write, and no `Error` stands in its types.
 
 mod batch;
+#[cfg(feature = "jwt")]
+mod signed;
 
 use std::sync::Arc;
 

@@ -1,0 +1,101 @@
+//! Tokens of foreign issuers: verified once, then remembered, and judged at every look.
+
+use core::fmt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Keyring;
+use super::denied::is_revoked;
+use super::memo::Remembered;
+use crate::inactive::Inactive;
+use crate::jwt::{Verified, Vouched};
+use crate::table::Digest;
+
+/// A token of a foreign issuer that was active when it was validated; only the validator makes one.
+#[derive(Clone)]
+pub struct ActiveForeign(Arc<Remembered>);
+
+/// What the store knows that a foreign token does not say.
+pub(crate) struct Denials<R> {
+    /// What stands for a token in the table if it was revoked, by issuer and `jti`.
+    pub(crate) digest: fn(&R, issuer: &str, jti: &str) -> Digest,
+    /// Whether that is there.
+    pub(crate) is_denied: fn(&R, Digest) -> bool,
+    /// When everything was revoked, in Unix seconds.
+    pub(crate) epoch_secs: Option<u64>,
+    /// Who knows.
+    pub(crate) of: R,
+}
+
+impl ActiveForeign {
+    /// The client it speaks for, as the issuer's mapping has it.
+    pub fn client_id(&self) -> &str {
+        &self.0.vouched.client.client_id
+    }
+
+    /// The metadata that the issuer's mapping takes from it.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.0.vouched.client.metadata
+    }
+
+    /// All that it claims.
+    pub fn verified(&self) -> &Verified {
+        &self.0.vouched.verified
+    }
+}
+
+impl fmt::Debug for ActiveForeign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActiveForeign")
+            .field("client_id", &self.client_id())
+            .field("verified", &self.verified())
+            .finish()
+    }
+}
+
+impl Keyring {
+    /// Validates a foreign token with this digest. One that is remembered costs no allocation.
+    pub(crate) fn foreign<R>(
+        &self,
+        text: &[u8],
+        digest: Digest,
+        now: u64,
+        denials: &Denials<R>,
+    ) -> Result<ActiveForeign, Inactive> {
+        let issuers = self.issuers.as_ref().ok_or(Inactive::UnknownKey)?;
+        if let Some(remembered) = self.memo.get(digest)
+            && let Some(still) = issuers.still(&remembered.vouched, now)
+        {
+            still?;
+            self.judge(&remembered, denials)?;
+            return Ok(ActiveForeign(remembered));
+        }
+        let vouched = issuers.vouch(text, now)?;
+        let denial = vouched.verified.jti().map(|jti| {
+            let issuer = vouched.verified.issuer().unwrap_or_default();
+            (denials.digest)(&denials.of, issuer, jti)
+        });
+        let remembered = Arc::new(Remembered {
+            digest,
+            vouched,
+            denial,
+        });
+        self.judge(&remembered, denials)?;
+        self.memo.put(&remembered);
+        Ok(ActiveForeign(remembered))
+    }
+
+    /// What the store has to say of a verified token.
+    fn judge<R>(&self, token: &Remembered, denials: &Denials<R>) -> Result<(), Inactive> {
+        let Vouched {
+            verified, client, ..
+        } = &token.vouched;
+        let is_denied = |digest| (denials.is_denied)(&denials.of, digest);
+        if token.denial.is_some_and(is_denied)
+            || is_revoked(denials.epoch_secs, verified.issued_at())
+        {
+            return Err(Inactive::Revoked);
+        }
+        self.denied.judge(&client.client_id, verified.issued_at())
+    }
+}

@@ -1,0 +1,52 @@
+//! What validators know of keys and of other issuers, beside the table: replaced as a whole by the
+//! store, and read without a lock.
+
+mod clients;
+mod denied;
+mod foreign;
+mod memo;
+mod own;
+
+use std::sync::Arc;
+
+pub use clients::ClientAssertion;
+pub(crate) use clients::ClientKey;
+pub use foreign::ActiveForeign;
+pub(crate) use foreign::Denials;
+
+use crate::jwt::ForeignIssuers;
+use clients::ClientKeys;
+use denied::Denied;
+use memo::Memo;
+use own::Own;
+
+/// The keys of the store, of its clients, and of the issuers whose tokens it takes.
+pub(crate) struct Keyring {
+    own: Own,
+    clients: ClientKeys,
+    issuers: Option<Arc<ForeignIssuers>>,
+    memo: Memo,
+    denied: Denied,
+}
+
+impl Keyring {
+    pub(crate) fn new(
+        issuer: Option<String>,
+        issuers: Option<Arc<ForeignIssuers>>,
+        memo_entries: usize,
+    ) -> Self {
+        let memo_entries = if issuers.is_some() { memo_entries } else { 0 };
+        Self {
+            own: Own::new(issuer),
+            clients: ClientKeys::default(),
+            issuers,
+            memo: Memo::new(memo_entries),
+            denied: Denied::default(),
+        }
+    }
+
+    /// Whether tokens of foreign issuers are taken here.
+    pub(crate) fn takes_foreign(&self) -> bool {
+        self.issuers.is_some()
+    }
+}

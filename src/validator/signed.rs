@@ -1,0 +1,69 @@
+//! The data plane for what others sign: tokens of foreign issuers, and assertions of clients.
+
+use super::{TEXT_MAX_BYTES, Validator};
+use crate::inactive::{Inactive, Oversize};
+use crate::keyring::{ActiveForeign, ClientAssertion, Denials};
+use crate::live::Live;
+use crate::table::{CLIENT_DISABLED, Place};
+use crate::token_id::TokenId;
+
+impl Validator {
+    /// Validates a token of one of the [foreign issuers](crate::Options::foreign_issuers).
+    ///
+    /// The first look verifies the signature and allocates. As long as the token is remembered,
+    /// later ones cost a digest of the text: its times are judged again each time, and what was
+    /// revoked ([`Store::revoke_foreign`](crate::Store::revoke_foreign),
+    /// [`Store::revoke_all`](crate::Store::revoke_all), a disabled client) is refused from the moment
+    /// on when that call has returned. When an issuer's keys are replaced, its tokens are verified
+    /// again.
+    pub fn validate_foreign(&self, text: impl AsRef<[u8]>) -> Result<ActiveForeign, Inactive> {
+        let text = text.as_ref();
+        let now = self.check_signed(text)?;
+        let live = &*self.live;
+        let digest = live.digests.text(text).in_memory();
+        let denials = Denials {
+            digest: |live: &&Live, issuer, jti| live.digests.foreign(issuer, jti).in_memory(),
+            is_denied: |live: &&Live, digest| {
+                live.has_placed_by_digest()
+                    && live.table.get(Place::of_digest(digest), digest).is_some()
+            },
+            epoch_secs: TokenId::from_u64(live.epoch())
+                .filter(|epoch| *epoch != TokenId::ZERO)
+                .map(|epoch| epoch.issued_at_ms() / 1000),
+            of: live,
+        };
+        live.keyring.foreign(text, digest, now, &denials)
+    }
+
+    /// Validates an assertion by which a client of this store authenticates with its own key (RFC
+    /// 7523 section 3): `iss` and `sub` are the client, `aud` names `audience`, `exp` has not come,
+    /// and the key is one that [`Store::generate_client_key`](crate::Store::generate_client_key) or
+    /// [`Store::import_client_key`](crate::Store::import_client_key) gave the client.
+    ///
+    /// The key is found by the `kid` of the header. Verifies a signature, and allocates.
+    pub fn validate_client_assertion(
+        &self,
+        text: impl AsRef<[u8]>,
+        audience: &str,
+    ) -> Result<ClientAssertion, Inactive> {
+        let text = text.as_ref();
+        let now = self.check_signed(text)?;
+        let grants = &self.live.grants;
+        let is_disabled = |grant| grants.least_alive(grant) & CLIENT_DISABLED != 0;
+        self.live
+            .keyring
+            .assertion(text, audience, now, is_disabled)
+    }
+
+    /// Refuses what is too long, and everything when the store is shut; yields the time.
+    fn check_signed(&self, text: &[u8]) -> Result<u64, Inactive> {
+        if text.len() > TEXT_MAX_BYTES {
+            return Err(Inactive::TooLarge(Oversize::Field));
+        }
+        let now = self.live.now_secs();
+        match self.live.shut_reason() {
+            Some(reason) => Err(reason),
+            None => Ok(now),
+        }
+    }
+}
