@@ -1,10 +1,10 @@
 //! What it costs to read a credential, beside the typed headers of the `headers` crate.
 //!
 //! Within a group every id starts from the same bytes, ends with the credential as a server uses
-//! it (the token, or user-id and password as `&str`), and asserts the answer:
+//! it (the token, or user-id and password, of which we hand out the bytes of UTF-8), and asserts the answer:
 //!
-//! * `value`: the value of the field, already looked up, to a credential. The scratch is reused,
-//!   and wiped at each use.
+//! * `value`: the value of the field, already looked up, to a credential. The scratch is reused
+//!   and wiped when all is over.
 //! * `find`: the same from a list of one field, so that the look-up of its name is in it.
 //! * `headers`: the value of the field to `Authorization<_>`, then its accessors. What it allocates
 //!   for a Basic pair is part of what it costs. It reads less strictly: any bytes are a bearer

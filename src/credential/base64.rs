@@ -4,11 +4,10 @@
 //! text = *4digit [ 4digit / 3digit "=" / 2digit "==" ]
 //! ```
 //! Padding is required (section 3.2), nothing outside of the alphabet is skipped (section 3.3), and
-//! the bits that padding leaves over are zero (section 3.5) unless a caller doesn't mind. One
-//! pass, no early exit: a digit that is none is found out when all of them have been looked up.
+//! the bits that padding leaves over are zero (section 3.5) unless a caller doesn't mind.
 //!
-//! Tables rather than arithmetic in lanes: without `unsafe` there is SSE2 and no more, with which
-//! 112 characters take 24 ns in place of 19.
+//! Long texts go through `base64-simd`, as digits without padding; short ones and the last group
+//! through tables of ours, without an early exit.
 
 use base64_simd::{Out, STANDARD_NO_PAD};
 
