@@ -1,4 +1,8 @@
-//! Full verification of a JWT, ours against `jsonwebtoken::decode` in the same run.
+//! JWTs: the full check against `jsonwebtoken::decode`, and a store's fast path and memory against
+//! the digest of the text, which is the least they can cost. All in one run.
+//!
+//! `TOKENS` says how many JWTs the store of the fast path holds; without it a million, or 2,000 when
+//! run with `--test`.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -6,11 +10,15 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use hallpass::jwt::{
-    Algorithm, Expect, KeySet, NewClaims, SigningKey, VerifyingKey, embedded_id, verify,
+    Algorithm, ClaimsMapping, Expect, ForeignIssuer, ForeignIssuers, KeySet, NewClaims, SigningKey,
+    VerifyingKey, embedded_id, verify,
 };
+use hallpass::{Inactive, Issued, NewToken, Options, TokenId};
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::Value;
@@ -100,5 +108,105 @@ fn benches(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(jwt, benches);
+/// Texts looked at in turn: enough that their lines of the table are not all in the cache.
+const TEXTS: usize = 4096;
+
+fn tokens() -> usize {
+    let default = if std::env::args().any(|arg| arg == "--test") {
+        2_000
+    } else {
+        1_000_000
+    };
+    let asked = std::env::var("TOKENS").ok();
+    asked.map_or(default, |tokens| tokens.parse().unwrap())
+}
+
+/// A token that was issued by the store: digest and one look at the table, whatever signed it.
+fn fast_path(criterion: &mut Criterion) {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new().jwt_issuer("https://issuer.example");
+    let store = options.open(dir.path()).unwrap();
+    // The cheapest to sign; the fast path does not look.
+    store.generate_signing_key(Algorithm::Hs256).unwrap();
+    let tokens = tokens();
+    let new = |n: usize| {
+        NewToken::jwt(format!("client-{}", n % 1000)).lifetime(Duration::from_secs(7 * 86_400))
+    };
+    let (mut texts, mut seen) = (Vec::new(), 0);
+    let keep = |issued: Issued| {
+        if seen % (tokens / TEXTS).max(1) == 0 {
+            texts.push(issued.secret.expose().to_owned());
+        }
+        seen += 1;
+    };
+    store.issue_many((0..tokens).map(new), keep).unwrap();
+    let validator = store.validator();
+    let mut group = criterion.benchmark_group(format!("store/{tokens} tokens"));
+    group.throughput(criterion::Throughput::Elements(1));
+    let key = [7; 32];
+    let mut turn = texts.iter().cycle();
+    group.bench_function("floor: keyed BLAKE3 of the text", |bencher| {
+        bencher.iter(|| {
+            black_box(blake3::keyed_hash(
+                &key,
+                black_box(turn.next().unwrap().as_bytes()),
+            ))
+        });
+    });
+    let mut turn = texts.iter().cycle();
+    group.bench_function("fast path", |bencher| {
+        bencher.iter(|| assert!(validator.validate(black_box(turn.next().unwrap())).is_ok()));
+    });
+    group.bench_function("fast path, one text", |bencher| {
+        bencher.iter(|| assert!(validator.validate(black_box(&texts[0])).is_ok()));
+    });
+    let mut tampered = texts[0].clone();
+    tampered.replace_range(tampered.len() - 9..tampered.len() - 6, "AAA");
+    group.bench_function("miss: tampered signature", |bencher| {
+        bencher.iter(|| {
+            let no = validator.validate(black_box(&tampered)).unwrap_err();
+            assert_eq!(no, Inactive::Signature);
+        });
+    });
+    group.finish();
+}
+
+/// A token of another issuer: verified each time, or remembered.
+fn foreign(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("foreign");
+    for algorithm in [Algorithm::EdDsa, Algorithm::Es256] {
+        for (what, entries) in [("verified each time", 0), ("remembered", 1 << 16)] {
+            let dir = tempfile::tempdir().unwrap();
+            let key = SigningKey::generate(algorithm).unwrap();
+            let issuer = ForeignIssuer::new(
+                Arc::new(KeySet::from(key.verifying_key().clone())),
+                Expect::new().issuer("https://other.example"),
+                ClaimsMapping::client_from("/sub"),
+            );
+            let store = Options::new()
+                .foreign_issuers(ForeignIssuers::new(vec![issuer]).unwrap())
+                .foreign_memo_entries(entries)
+                .open(dir.path())
+                .unwrap();
+            let texts: Vec<String> = (0..TEXTS)
+                .map(|n| {
+                    let id = TokenId::from_u64(n as u64 + 1).unwrap();
+                    let claims = NewClaims::new(id, "client-1", NOW, 4_000_000_000);
+                    key.sign(&claims.issuer("https://other.example")).unwrap()
+                })
+                .collect();
+            let validator = store.validator();
+            let mut turn = texts.iter().cycle();
+            group.bench_function(format!("{algorithm}, {what}"), |bencher| {
+                bencher.iter(|| {
+                    let active = validator.validate_foreign(black_box(turn.next().unwrap()));
+                    assert_eq!(active.unwrap().client_id(), "client-1");
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(jwt, benches, fast_path, foreign);
 criterion_main!(jwt);

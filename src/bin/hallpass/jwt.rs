@@ -10,6 +10,9 @@ use hallpass::Inactive;
 use hallpass::jwt::{Algorithm, Expect, KeySet, VerifyingKey, verify, verify_jws};
 use serde_json::{Map, Value, json};
 
+use crate::jwt_store;
+use crate::output::Output;
+
 /// A token has at most 8 KiB and a key set at most 64 KiB: a longer line is no case.
 const LINE_BYTES_MAX: u64 = 256 * 1024;
 
@@ -21,6 +24,18 @@ const CONFIG_INVALID: &str = "config.invalid";
 pub(crate) enum JwtCommand {
     /// Verifies the token on standard input. Exit status: 0 active, 1 inactive, 2 failed.
     Verify(VerifyArgs),
+    /// Makes a key that signs tokens from now on, and the store if there is none.
+    Keygen(jwt_store::KeygenArgs),
+    /// Makes a key that signs in place of the others of its algorithm, which go on verifying.
+    Rotate(jwt_store::KeyArgs),
+    /// Retires a key: what it signed is dead at once.
+    Retire(jwt_store::RetireArgs),
+    /// Lists the signing keys.
+    Keys(jwt_store::ListArgs),
+    /// Prints the public keys as a JWK set.
+    Jwks(jwt_store::ListArgs),
+    /// Issues a token that the store can revoke, and prints it this once.
+    Issue(jwt_store::IssueArgs),
 }
 
 /// Arguments of `hallpass jwt verify`.
@@ -78,8 +93,23 @@ impl Profile {
     }
 }
 
-pub(crate) fn run(command: &JwtCommand) -> ExitCode {
-    let JwtCommand::Verify(args) = command;
+pub(crate) fn run(command: &JwtCommand, output: Output) -> ExitCode {
+    let done = match command {
+        JwtCommand::Verify(args) => return run_verify(args),
+        JwtCommand::Keygen(args) => jwt_store::keygen(args, output),
+        JwtCommand::Rotate(args) => jwt_store::rotate(args, output),
+        JwtCommand::Retire(args) => jwt_store::retire(args, output),
+        JwtCommand::Keys(args) => jwt_store::keys(args, output),
+        JwtCommand::Jwks(args) => jwt_store::jwks(args, output),
+        JwtCommand::Issue(args) => jwt_store::issue(args, output),
+    };
+    match done {
+        Ok(verdict) => verdict.into(),
+        Err(failure) => failure.report(output.json),
+    }
+}
+
+fn run_verify(args: &VerifyArgs) -> ExitCode {
     let outcome = if args.batch { batch(args) } else { one(args) };
     outcome.unwrap_or_else(|failure| {
         eprintln!("hallpass: {failure}");

@@ -9,6 +9,8 @@ mod forms;
 mod issue;
 #[cfg(feature = "jwt")]
 mod jwt;
+#[cfg(feature = "jwt")]
+mod jwt_store;
 mod list;
 mod measure;
 mod open;
@@ -83,7 +85,7 @@ enum Command {
     /// Exits with 1 if a line could not be read as a request; the others are answered all the
     /// same.
     Explain(explain::Args),
-    /// Verifies signed tokens.
+    /// Signed tokens: verifies them; makes, rotates and retires keys; issues.
     #[cfg(feature = "jwt")]
     #[command(subcommand)]
     Jwt(jwt::JwtCommand),
@@ -114,7 +116,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(args, output),
         Command::Explain(args) => explain::run(args),
         #[cfg(feature = "jwt")]
-        Command::Jwt(command) => return jwt::run(command),
+        Command::Jwt(command) => return jwt::run(command, output),
     };
     match done {
         Ok(verdict) => verdict.into(),

@@ -97,14 +97,16 @@ impl Failure {
         use hallpass::Error;
         let refused = match self {
             Self::Refused { .. } => true,
-            Self::Store(error) => matches!(
-                error,
-                Error::Limit { .. }
-                    | Error::Invalid { .. }
-                    | Error::WeakSecret { .. }
-                    | Error::AlreadyExists
-                    | Error::ClientDisabled
-            ),
+            Self::Store(error) => {
+                matches!(
+                    error,
+                    Error::Limit { .. }
+                        | Error::Invalid { .. }
+                        | Error::WeakSecret { .. }
+                        | Error::AlreadyExists
+                        | Error::ClientDisabled
+                ) || is_refused_key(error)
+            }
             Self::Io { .. } | Self::WrongAnswer { .. } => false,
         };
         ExitCode::from(if refused { 1 } else { 2 })
@@ -125,6 +127,11 @@ impl Failure {
         }
         self.exit_code()
     }
+}
+
+/// A bad key, or none that signs, is the caller's to mend.
+fn is_refused_key(error: &hallpass::Error) -> bool {
+    error.code().starts_with("key.")
 }
 
 impl fmt::Display for Failure {
