@@ -37,7 +37,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("active", "credential inactive kind live table token_id"),
     (
         "validator",
-        "active credential inactive jwt keyring live new_token table token_id token_text",
+        "active credential digest inactive jwt keyring live new_token table token_id token_text",
     ),
     ("testkit", "disk record token_id token_text"),
     (
