@@ -34,7 +34,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
         "validator",
         "active credential digest inactive live new_token table token_text",
     ),
-    ("testkit", "disk record token_id token_text"),
+    (
+        "testkit",
+        "disk error new_token record store token_id token_text",
+    ),
     (
         "new_token",
         "client_id error kind scope secret token_id token_text",

@@ -9,6 +9,8 @@ mod find;
 mod folder;
 mod issue;
 mod list;
+#[cfg(feature = "testkit")]
+mod only_memory;
 mod open;
 mod purge;
 mod revoke;
