@@ -168,7 +168,7 @@ impl Live {
     }
 
     /// The token with this text.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find_text(&self, text: &[u8]) -> Option<Entry> {
         let place = place_of(text);
         if let Some(place) = place {
@@ -179,7 +179,7 @@ impl Live {
     }
 
     /// The token with this digest, at this place or at that of its digest.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, place: Option<Place>, digest: Digest) -> Option<Entry> {
         let digest = digest.in_memory();
         if let Some(entry) = place.and_then(|place| self.table.get(place, digest)) {

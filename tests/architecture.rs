@@ -39,7 +39,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
         "validator",
         "active credential digest inactive jwt keyring live new_token table token_id token_text",
     ),
-    ("testkit", "disk record token_id token_text"),
+    (
+        "testkit",
+        "disk error new_token record store token_id token_text",
+    ),
     (
         "new_token",
         "client_id error jwt kind scope secret token_id token_text",

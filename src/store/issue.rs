@@ -127,7 +127,7 @@ impl Store {
 
 impl Core {
     /// Draws id and secret, and makes the change.
-    fn prepare(
+    pub(super) fn prepare(
         &self,
         control: &mut MutexGuard<'_, Control>,
         #[cfg_attr(

@@ -18,6 +18,8 @@ mod key_at_rest;
 #[cfg(feature = "jwt")]
 mod keys;
 mod list;
+#[cfg(feature = "testkit")]
+mod only_memory;
 mod open;
 mod purge;
 mod revoke;

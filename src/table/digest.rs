@@ -12,6 +12,7 @@ pub(crate) struct Digest([u64; 2]);
 impl Digest {
     /// The first half of a BLAKE3 output. A first word of zero (one digest in 2^64) becomes one,
     /// always, so that the same credential always comes to the same digest.
+    #[inline]
     pub(crate) fn of_blake3(output: &[u8; 32]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *output;
         let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);

@@ -1,0 +1,193 @@
+//! One number of tokens: everything that holds them is measured in turn, again and again.
+
+use std::sync::Barrier;
+
+use crate::floor::{Block, Memory};
+use crate::measure::Timed;
+use crate::results::{BLOCK, DRAM, Results, Way, spoken};
+use crate::subject::Hallpass;
+use crate::tokens::{Texts, Tokens};
+use crate::{databases, jwts, maps, redis};
+
+/// Calls to hallpass and loads of the floor in one repeat.
+const CALLS: usize = 200_000;
+
+/// What is measured beside hallpass and the floor.
+pub struct Plan {
+    pub tokens: usize,
+    pub clients: usize,
+    pub repeats: usize,
+    pub maps: bool,
+    /// Databases, signed tokens, Redis.
+    pub others: bool,
+}
+
+/// Measures a number of tokens.
+pub fn run(plan: &Plan, results: &mut Results) {
+    let count = plan.tokens;
+    say(&format!("{} tokens: issuing", spoken(count)));
+    let tokens = Tokens::new(count, plan.clients);
+    let bytes = tokens.table_bytes();
+    results.push("hallpass", Way::Memory, count, bytes as f64 / count as f64);
+    let floor = (Memory::new(bytes), Block::default());
+    let maps = if plan.maps {
+        maps(plan, &tokens, results)
+    } else {
+        Vec::new()
+    };
+    let others = if plan.others {
+        others(plan, &tokens, results)
+    } else {
+        Vec::new()
+    };
+    let calls = |rival: &dyn Timed| rival.calls(&tokens.hit, count / 2);
+    let maps: Vec<_> = maps.into_iter().map(|map| (calls(&*map), map)).collect();
+    let others: Vec<_> = others
+        .into_iter()
+        .map(|other| (calls(&*other), other))
+        .collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+
+    for repeat in 0..plan.repeats {
+        say(&format!(
+            "{} tokens: repeat {} of {}",
+            spoken(count),
+            repeat + 1,
+            plan.repeats
+        ));
+        let from = repeat * 999_983;
+        results.push(DRAM, Way::Dependent, count, floor.0.dependent(from, CALLS));
+        let block = floor
+            .1
+            .dependent(CALLS / 2)
+            .min(floor.1.dependent_in_place(CALLS / 2));
+        results.push(BLOCK, Way::Dependent, count, block);
+        let hallpass = Hallpass(&tokens.validator);
+        subject(&hallpass, &tokens, from, results);
+        for (calls, map) in &maps {
+            let map: &(dyn Timed + Sync) = &**map;
+            both(map, *calls, &tokens.hit, from, results);
+            let cost = together(map, threads, &tokens.hit, from, *calls);
+            results.push(&map.name(), Way::Threads(threads), count, cost);
+        }
+        let cost = together(&hallpass, threads, &tokens.hit, from, CALLS);
+        results.push("hallpass", Way::Threads(threads), count, cost);
+        for (calls, other) in &others {
+            let cost = other.dependent(&tokens.hit, from, *calls);
+            results.push(&other.name(), Way::Dependent, count, cost);
+        }
+    }
+}
+
+/// hallpass in every way.
+fn subject(hallpass: &Hallpass<'_>, tokens: &Tokens, from: usize, results: &mut Results) {
+    let (hit, count) = (&tokens.hit, tokens.hit.len());
+    hallpass.dependent(hit, from + count / 2, CALLS / 10);
+    both(hallpass, CALLS, hit, from, results);
+    let batch = hallpass.batch(hit, from + 2 * CALLS, CALLS);
+    results.push("hallpass", Way::Batch, count, batch);
+    let ways = [Way::Unknown, Way::Malformed, Way::Expired, Way::Revoked];
+    for (way, (reason, texts)) in ways.into_iter().zip(&tokens.refused) {
+        let cost = hallpass.refused(texts, *reason, from, CALLS);
+        results.push("hallpass", way, count, cost);
+    }
+}
+
+fn both(of: &dyn Timed, calls: usize, hit: &Texts, from: usize, results: &mut Results) {
+    let cost = of.dependent(hit, from, calls);
+    results.push(&of.name(), Way::Dependent, hit.len(), cost);
+    let cost = of.independent(hit, from + calls, calls);
+    results.push(&of.name(), Way::Independent, hit.len(), cost);
+}
+
+/// Nanoseconds of CPU time a call, while as many threads as there are processors call.
+fn together(
+    of: &(impl Timed + Sync + ?Sized),
+    threads: usize,
+    hit: &Texts,
+    from: usize,
+    calls: usize,
+) -> f64 {
+    let start = Barrier::new(threads);
+    let costs: Vec<f64> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|thread| {
+                let start = &start;
+                scope.spawn(move || {
+                    let from = from + thread * hit.len() / threads;
+                    of.independent(hit, from + calls, calls / 10);
+                    start.wait();
+                    of.independent(hit, from, calls)
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"))
+            .collect()
+    });
+    costs.iter().sum::<f64>() / costs.len() as f64
+}
+
+/// The maps, filled; what each takes of memory is noted.
+fn maps(plan: &Plan, tokens: &Tokens, results: &mut Results) -> Vec<Box<dyn Timed + Sync>> {
+    maps::MAPS
+        .iter()
+        .map(|make| {
+            let before = resident_bytes();
+            let map = make(&tokens.hit, plan.clients);
+            let taken = resident_bytes().saturating_sub(before) as f64;
+            results.push(
+                &map.name(),
+                Way::Memory,
+                plan.tokens,
+                taken / plan.tokens as f64,
+            );
+            say(&format!(
+                "{} tokens: {} is filled",
+                spoken(plan.tokens),
+                map.name()
+            ));
+            map
+        })
+        .collect()
+}
+
+fn others(plan: &Plan, tokens: &Tokens, results: &mut Results) -> Vec<Box<dyn Timed>> {
+    let mut others = Vec::new();
+    for make in databases::DATABASES {
+        let database = make(&tokens.hit, plan.clients);
+        say(&format!(
+            "{} tokens: {} is filled",
+            spoken(plan.tokens),
+            database.name()
+        ));
+        others.push(database);
+    }
+    match redis::Redis::new(&tokens.hit, plan.clients) {
+        Ok(redis) => others.push(Box::new(redis)),
+        Err(why) => {
+            let skipped = format!("Redis was NOT measured: {why}");
+            say(&skipped);
+            results.skipped.push(skipped);
+        }
+    }
+    others.extend(jwts::all());
+    others
+}
+
+/// Bytes of memory that this process occupies.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: u64 = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .unwrap_or(0);
+    pages * rustix::param::page_size() as u64
+}
+
+/// Tells whoever waits how far it is.
+pub fn say(what: &str) {
+    eprintln!("{what}");
+}
