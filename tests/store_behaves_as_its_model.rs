@@ -7,7 +7,23 @@ use model::{Machine, Step};
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 
+#[cfg(not(feature = "jwt"))]
 fn step() -> impl Strategy<Value = Step> {
+    common_step()
+}
+
+#[cfg(feature = "jwt")]
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => common_step(),
+        1 => (any::<u8>(), 0..300u16)
+            .prop_map(|(client, lifetime)| Step::IssueJwt { client, lifetime }),
+        1 => Just(Step::Rotate),
+        1 => any::<u8>().prop_map(|key| Step::Retire { key }),
+    ]
+}
+
+fn common_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (any::<u8>(), option(0..300u16), option(0..100u8), any::<bool>())
             .prop_map(|(client, lifetime, delay, pair)| Step::Issue { client, lifetime, delay, pair }),

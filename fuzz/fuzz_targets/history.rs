@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn step(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Step> {
     let number = |bytes: &mut Unstructured<'_>| u8::arbitrary(bytes);
-    Ok(match bytes.int_in_range(0..=15u8)? {
+    Ok(match bytes.int_in_range(0..=18u8)? {
         0 | 1 => Step::Issue {
             client: number(bytes)?,
             lifetime: Option::<u8>::arbitrary(bytes)?.map(u16::from),
@@ -47,6 +47,9 @@ fn step(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Step> {
         12 => Step::MoveClock { secs: i16::arbitrary(bytes)? % 200 },
         13 => Step::Reopen,
         14 => Step::Crash { groups_kept: number(bytes)? },
-        _ => Step::FailAfter { calls: number(bytes)? % 12 },
+        15 => Step::FailAfter { calls: number(bytes)? % 12 },
+        16 => Step::IssueJwt { client: number(bytes)?, lifetime: number(bytes)?.into() },
+        17 => Step::Rotate,
+        _ => Step::Retire { key: number(bytes)? },
     })
 }

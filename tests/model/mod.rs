@@ -32,6 +32,20 @@ pub(crate) enum Step {
         client: u8,
         count: u8,
     },
+    /// A JWT, by the newest key; without one it is refused.
+    #[cfg(feature = "jwt")]
+    IssueJwt {
+        client: u8,
+        lifetime: u16,
+    },
+    /// A new key signs, the one before it still verifies.
+    #[cfg(feature = "jwt")]
+    Rotate,
+    /// All that a key signed dies.
+    #[cfg(feature = "jwt")]
+    Retire {
+        key: u8,
+    },
     Revoke {
         token: u8,
     },
@@ -92,6 +106,8 @@ struct Token {
     revoked_last: u64,
     /// A change that failed may or may not be on disk: only the next opening tells.
     unsure: bool,
+    /// Of a JWT: the key that signed it, and the end that its signature covers.
+    signed: Option<(String, u64)>,
 }
 
 pub(crate) struct Machine {
@@ -110,6 +126,12 @@ pub(crate) struct Machine {
     disabled: BTreeSet<String>,
     /// Clients whose disabling or enabling failed.
     unsure_clients: BTreeSet<String>,
+    /// The signing keys, oldest first, and whether each is retired.
+    #[cfg(feature = "jwt")]
+    keys: Vec<(String, bool)>,
+    /// Whether a change of them has failed.
+    #[cfg(feature = "jwt")]
+    unsure_keys: bool,
 }
 
 impl Machine {
@@ -128,6 +150,10 @@ impl Machine {
             strays: 0,
             disabled: BTreeSet::new(),
             unsure_clients: BTreeSet::new(),
+            #[cfg(feature = "jwt")]
+            keys: Vec::new(),
+            #[cfg(feature = "jwt")]
+            unsure_keys: false,
         }
     }
 
@@ -145,6 +171,12 @@ impl Machine {
             }
             Step::IssueChosen { client, secret } => self.issue_chosen(*client, *secret),
             Step::IssueMany { client, count } => self.issue_many(*client, *count),
+            #[cfg(feature = "jwt")]
+            Step::IssueJwt { client, lifetime } => self.issue_jwt(*client, *lifetime),
+            #[cfg(feature = "jwt")]
+            Step::Rotate => self.rotate(),
+            #[cfg(feature = "jwt")]
+            Step::Retire { key } => self.retire(*key),
             Step::Revoke { token } => self.revoke(*token, false),
             Step::RevokeText { token } => self.revoke(*token, true),
             Step::RevokeAll { client } => self.revoke_all(*client),
@@ -209,6 +241,7 @@ impl Machine {
                         revoked: None,
                         revoked_last: 0,
                         unsure: false,
+                        signed: None,
                     },
                 );
             }
@@ -242,6 +275,7 @@ impl Machine {
                         revoked: None,
                         revoked_last: 0,
                         unsure: false,
+                        signed: None,
                     },
                 );
             }
@@ -277,6 +311,7 @@ impl Machine {
                     revoked: None,
                     revoked_last: 0,
                     unsure: false,
+                    signed: None,
                 },
             );
         }
@@ -489,6 +524,8 @@ impl Machine {
                 self.strays += 1;
             }
         }
+        #[cfg(feature = "jwt")]
+        self.compare_keys(&store);
         self.store = Some(store);
     }
 
@@ -532,7 +569,12 @@ impl Machine {
         } else if self.disabled.contains(&token.client) {
             (Inactive::ClientDisabled, ClientFault::Disabled)
         } else if self.latest >= token.expires_at {
-            (Inactive::Expired, ClientFault::Expired)
+            let of_signature = |(_, end): &(String, u64)| token.expires_at >= *end;
+            if token.signed.as_ref().is_some_and(of_signature) {
+                (Inactive::ExpiredSignature, ClientFault::Expired)
+            } else {
+                (Inactive::Expired, ClientFault::Expired)
+            }
         } else if self.latest < token.not_before {
             (Inactive::NotYetValid, ClientFault::NotYetValid)
         } else {
@@ -590,4 +632,97 @@ fn open(disk: &FakeDisk, clock: &ManualClock) -> Store {
 
 fn name(client: u8) -> String {
     format!("client-{}", client % 4)
+}
+
+#[cfg(feature = "jwt")]
+mod jwt {
+    use hallpass::jwt::Algorithm;
+    use hallpass::{Error, KeyState, NewToken, Store};
+
+    use super::{Machine, Token, name};
+
+    impl Machine {
+        pub(super) fn issue_jwt(&mut self, client: u8, lifetime: u16) {
+            let client = name(client);
+            let expires_at = self.latest + u64::from(lifetime);
+            let signer = self.keys.last().filter(|(_, retired)| !retired).cloned();
+            match self
+                .store()
+                .issue(NewToken::jwt(&client).expires_at(expires_at))
+            {
+                Ok(issued) => {
+                    assert!(!self.broken && !self.disabled.contains(&client));
+                    let (kid, _) = signer.expect("a key signed that the model lacks");
+                    let token = Token {
+                        client,
+                        secret: issued.secret.expose().to_owned(),
+                        pair_id: None,
+                        not_before: 0,
+                        expires_at,
+                        revoked: None,
+                        revoked_last: 0,
+                        unsure: false,
+                        signed: Some((kid, expires_at)),
+                    };
+                    self.tokens.insert(issued.id, token);
+                }
+                Err(Error::NoSigningKey) => assert_eq!(signer, None),
+                Err(Error::ClientDisabled) => assert!(self.disabled.contains(&client)),
+                Err(error) => {
+                    self.strays += 1;
+                    self.expect_failure(&error);
+                }
+            }
+        }
+
+        pub(super) fn rotate(&mut self) {
+            match self.store().rotate_signing_key(Algorithm::Hs256) {
+                Ok(info) => self.keys.push((info.kid, false)),
+                Err(Error::Limit { .. }) => assert!(self.keys.len() >= 64),
+                Err(error) => {
+                    self.unsure_keys = true;
+                    self.expect_failure(&error);
+                }
+            }
+        }
+
+        pub(super) fn retire(&mut self, key: u8) {
+            let Some(at) = usize::from(key).checked_rem(self.keys.len()) else {
+                assert_eq!(self.store().retire_key("nobody's").ok(), Some(false));
+                return;
+            };
+            let kid = self.keys[at].0.clone();
+            let done = self.store().retire_key(&kid);
+            let failed = done.is_err();
+            self.unsure_keys |= failed;
+            self.expect_done(done.map(|known| assert!(known)));
+            let was_retired = std::mem::replace(&mut self.keys[at].1, true);
+            let now = self.latest;
+            for token in self.tokens.values_mut() {
+                let of_key = token
+                    .signed
+                    .as_ref()
+                    .is_some_and(|(signed, _)| *signed == kid);
+                if of_key && !was_retired {
+                    token.unsure |= failed && token.revoked.is_none();
+                    token.revoked.get_or_insert(now);
+                    token.revoked_last = now;
+                }
+            }
+        }
+
+        /// After an opening: the keys are those of the model, unless a change of them had failed.
+        pub(super) fn compare_keys(&mut self, store: &Store) {
+            let keys = store.signing_keys().expect("a healthy disk");
+            let keys: Vec<(String, bool)> = keys
+                .into_iter()
+                .map(|key| (key.kid, key.state == KeyState::Retired))
+                .collect();
+            if !self.unsure_keys {
+                assert_eq!(keys, self.keys);
+            }
+            self.unsure_keys = false;
+            self.keys = keys;
+        }
+    }
 }
