@@ -42,7 +42,8 @@
 //! # Guarantees
 //! Each has a test that fails when it is broken.
 //!
-//! 1. Once `revoke`, `revoke_all`, `revoke_everything` or `disable_client` has returned, with `Ok`
+//! 1. Once `revoke`, `revoke_all`, `revoke_everything`, `disable_client` or (with the feature `jwt`)
+//!    `retire_key`, `revoke_foreign` or `revoke_client_key` has returned, with `Ok`
 //!    **or** `Err`, no `validate` that starts later on any thread accepts that token.
 //! 2. What returned `Ok` survives the death of the process and the loss of power, on a disk that
 //!    honours `fdatasync`. A relaxed mode must be asked for by name ([`Durability::Buffered`]).

@@ -20,6 +20,42 @@
 //! # }
 //! ```
 //!
+//! # In a store
+//!
+//! A [`Store`](crate::Store) keeps signing keys, and remembers every token they sign. Showing such a
+//! token costs a digest and a look-up, not a signature, and it can be revoked like any other. What
+//! the store does not know takes the full check, whose first complaint is the reason.
+//!
+//! ```
+//! use std::time::Duration;
+//! use hallpass::{Inactive, NewToken, Options, jwt::Algorithm};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path();
+//! let store = Options::new().jwt_issuer("https://issuer.example").open(path)?;
+//! let first = store.generate_signing_key(Algorithm::EdDsa)?;
+//! let hour = Duration::from_secs(3600);
+//! let old = store.issue(NewToken::jwt("client-1").audience("api").lifetime(hour))?;
+//!
+//! store.rotate_signing_key(Algorithm::EdDsa)?;
+//! let new = store.issue(NewToken::jwt("client-1").audience("api").lifetime(hour))?;
+//! let validator = store.validator().for_audience("api");
+//! assert!(validator.validate(old.secret.expose()).is_ok());
+//!
+//! store.retire_key(&first.kid)?; // all that it signed is dead
+//! let refused = validator.validate(old.secret.expose());
+//! assert_eq!(refused.unwrap_err(), Inactive::Revoked);
+//! assert!(validator.validate(new.secret.expose()).is_ok());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Private keys stand on disk encrypted under a key derived from the store's digest key: keep that
+//! outside the directory ([`Options::digest_key`](crate::Options::digest_key)), and a stolen directory
+//! signs nothing. Clients that sign for themselves have their public keys in the store
+//! ([`Store::generate_client_key`](crate::Store::generate_client_key)); tokens of foreign issuers are
+//! [verified once and remembered](crate::Validator::validate_foreign), and can be
+//! [revoked](crate::Store::revoke_foreign).
+//!
 //! # RFC 8725, item by item
 //!
 //! Tests are in `tests/jwt_attacks_fail.rs` unless another file is named.

@@ -30,7 +30,7 @@ impl Validator {
     /// [`Validator::validate`] one by one, at a fraction of the cost each from some sixteen texts
     /// on. `verdict` is called once for each text with its position, not in order.
     ///
-    /// Allocates nothing, whatever the number of texts.
+    /// Allocates nothing, whatever the number of texts, but for JWTs that the store does not know.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?;
