@@ -33,23 +33,55 @@ fn step(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Step> {
             delay: Option::<u8>::arbitrary(bytes)?,
             pair: bool::arbitrary(bytes)?,
         },
-        2 => Step::IssueChosen { client: number(bytes)?, secret: number(bytes)? % 4 },
-        3 => Step::IssueMany { client: number(bytes)?, count: number(bytes)? % 20 },
-        4 => Step::Revoke { token: number(bytes)? },
-        5 => Step::RevokeText { token: number(bytes)? },
-        6 => Step::RevokeAll { client: number(bytes)? },
+        2 => Step::IssueChosen {
+            client: number(bytes)?,
+            secret: number(bytes)? % 4,
+        },
+        3 => Step::IssueMany {
+            client: number(bytes)?,
+            count: number(bytes)? % 20,
+        },
+        4 => Step::Revoke {
+            token: number(bytes)?,
+        },
+        5 => Step::RevokeText {
+            token: number(bytes)?,
+        },
+        6 => Step::RevokeAll {
+            client: number(bytes)?,
+        },
         7 => Step::RevokeEverything,
-        8 => Step::Disable { client: number(bytes)? },
-        9 => Step::Enable { client: number(bytes)? },
-        10 => Step::Expire { token: number(bytes)?, in_secs: number(bytes)?.into() },
-        11 => Step::Purge { limit: number(bytes)? % 30 },
+        8 => Step::Disable {
+            client: number(bytes)?,
+        },
+        9 => Step::Enable {
+            client: number(bytes)?,
+        },
+        10 => Step::Expire {
+            token: number(bytes)?,
+            in_secs: number(bytes)?.into(),
+        },
+        11 => Step::Purge {
+            limit: number(bytes)? % 30,
+        },
         12 if bool::arbitrary(bytes)? => Step::Flush,
-        12 => Step::MoveClock { secs: i16::arbitrary(bytes)? % 200 },
+        12 => Step::MoveClock {
+            secs: i16::arbitrary(bytes)? % 200,
+        },
         13 => Step::Reopen,
-        14 => Step::Crash { groups_kept: number(bytes)? },
-        15 => Step::FailAfter { calls: number(bytes)? % 12 },
-        16 => Step::IssueJwt { client: number(bytes)?, lifetime: number(bytes)?.into() },
+        14 => Step::Crash {
+            groups_kept: number(bytes)?,
+        },
+        15 => Step::FailAfter {
+            calls: number(bytes)? % 12,
+        },
+        16 => Step::IssueJwt {
+            client: number(bytes)?,
+            lifetime: number(bytes)?.into(),
+        },
         17 => Step::Rotate,
-        _ => Step::Retire { key: number(bytes)? },
+        _ => Step::Retire {
+            key: number(bytes)?,
+        },
     })
 }

@@ -10,27 +10,50 @@ fuzz_target!(|input: (u64, u64, &[u8])| {
     let (now, leeway, payload) = input;
     let key = SigningKey::from_secret_bytes(Algorithm::Hs256, &[7; 32]).unwrap();
     let keys = KeySet::from(key.verifying_key().clone());
-    let Ok(token) = key.sign_payload("JWT", payload) else { return };
-    let _ = verify(token.as_bytes(), &keys, &Expect::flipt().leeway_secs(leeway), now);
-    let _ = verify(token.as_bytes(), &keys, &Expect::new().leeway_secs(leeway), now);
+    let Ok(token) = key.sign_payload("JWT", payload) else {
+        return;
+    };
+    let _ = verify(
+        token.as_bytes(),
+        &keys,
+        &Expect::flipt().leeway_secs(leeway),
+        now,
+    );
+    let _ = verify(
+        token.as_bytes(),
+        &keys,
+        &Expect::new().leeway_secs(leeway),
+        now,
+    );
     let expect = Expect::new();
-    let Ok(verified) = verify(token.as_bytes(), &keys, &expect, now) else { return };
+    let Ok(verified) = verify(token.as_bytes(), &keys, &expect, now) else {
+        return;
+    };
 
     let claims: Value = serde_json::from_slice(payload).unwrap();
     assert!(claims["exp"].as_f64().unwrap() >= now as f64, "expired");
     assert!(verified.expires_at().unwrap() > now || now == u64::MAX);
     for start in ["nbf", "iat"] {
-        assert!(claims.get(start).is_none_or(|start| start.as_f64().unwrap() <= now as f64));
+        assert!(
+            claims
+                .get(start)
+                .is_none_or(|start| start.as_f64().unwrap() <= now as f64)
+        );
     }
-    assert!(claims.get("aud").is_none(), "an audience that nobody asked for");
-    assert_eq!(claims.get("sub").and_then(Value::as_str), verified.subject());
+    assert!(
+        claims.get("aud").is_none(),
+        "an audience that nobody asked for"
+    );
+    assert_eq!(
+        claims.get("sub").and_then(Value::as_str),
+        verified.subject()
+    );
     // What was read can be written, signed and read again: the same names, the same times.
     let again = key.sign_payload("JWT", verified.to_json().to_string().as_bytes());
     let Ok(again) = again else { return };
     let again = verify(again.as_bytes(), &keys, &expect, now).unwrap();
     assert_eq!(again.expires_at(), verified.expires_at());
-    let names = |claims: Value| -> Vec<String> {
-        claims.as_object().unwrap().keys().cloned().collect()
-    };
+    let names =
+        |claims: Value| -> Vec<String> { claims.as_object().unwrap().keys().cloned().collect() };
     assert_eq!(names(again.to_json()), names(verified.to_json()));
 });

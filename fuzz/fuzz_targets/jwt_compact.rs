@@ -16,8 +16,13 @@ fuzz_target!(|input: (&[u8], u16, &[u8])| {
     assert!(verify_jws(payload, &keys).is_err(), "forged");
     let _ = embedded_id(payload);
 
-    let Ok(good) = key.sign_payload("JWT", payload) else { return };
-    assert_eq!(verify_jws(good.as_bytes(), &keys).unwrap().as_bytes(), payload);
+    let Ok(good) = key.sign_payload("JWT", payload) else {
+        return;
+    };
+    assert_eq!(
+        verify_jws(good.as_bytes(), &keys).unwrap().as_bytes(),
+        payload
+    );
     let mut bad = good.clone().into_bytes();
     for (slot, &byte) in bad.iter_mut().skip(usize::from(place)).zip(patch) {
         *slot = byte;

@@ -13,11 +13,20 @@ const SECRET: [u8; 32] = [7; 32];
 
 fuzz_target!(|input: (&[u8], &[u8])| {
     let (header, payload) = input;
-    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+    let input = format!(
+        "{}.{}",
+        URL_SAFE_NO_PAD.encode(header),
+        URL_SAFE_NO_PAD.encode(payload)
+    );
     let key = EncodingKey::from_secret(&SECRET);
     let signer = (DEFAULT_PROVIDER.signer_factory)(&jsonwebtoken::Algorithm::HS256, &key).unwrap();
-    let token = format!("{input}.{}", URL_SAFE_NO_PAD.encode(signer.sign(input.as_bytes())));
-    let key = VerifyingKey::from_secret(Algorithm::Hs256, &SECRET).unwrap().for_any_kid();
+    let token = format!(
+        "{input}.{}",
+        URL_SAFE_NO_PAD.encode(signer.sign(input.as_bytes()))
+    );
+    let key = VerifyingKey::from_secret(Algorithm::Hs256, &SECRET)
+        .unwrap()
+        .for_any_kid();
     if verify(token.as_bytes(), &KeySet::from(key), &Expect::new(), 0).is_err() {
         return;
     }

@@ -7,9 +7,14 @@ use hallpass::testkit::token_id_in_text;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &[u8]| {
-    let Some(id) = token_id_in_text(text) else { return };
+    let Some(id) = token_id_in_text(text) else {
+        return;
+    };
     assert!(text.len() <= 63);
-    assert!(text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_'));
+    assert!(
+        text.iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    );
     let id = id.to_string();
     assert!(std::str::from_utf8(text).unwrap().contains(&id));
     for at in 0..text.len() {

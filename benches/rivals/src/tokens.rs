@@ -122,7 +122,11 @@ fn refused(store: &Store, count: usize) -> Vec<(Inactive, Texts)> {
     }
     let mut expired = Texts::default();
     let past = NewToken::new("client-0").expires_at(1);
-    issue(store, vec![past; (count / 10).min(REFUSED_MAX / 10)], &mut expired);
+    issue(
+        store,
+        vec![past; (count / 10).min(REFUSED_MAX / 10)],
+        &mut expired,
+    );
     let mut revoked = Texts::default();
     let mut ids = Vec::new();
     issue_in_memory_only(store, forever((count / 10).min(REVOKED_MAX)), |issued| {
