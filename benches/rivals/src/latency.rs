@@ -187,6 +187,19 @@ pub fn during_growth(count: usize, results: &mut Results) {
     }
 }
 
+/// The most that passes, in CPU time, between two readings of the clock with nothing between them:
+/// interrupts, and what a hypervisor takes without saying so.
+fn noise(during: Duration) -> f64 {
+    let begun = cpu_ns();
+    let (mut last, mut most) = (begun, 0);
+    while last - begun < during.as_nanos() as u64 {
+        let now = cpu_ns();
+        most = most.max(now - last);
+        last = now;
+    }
+    most as f64
+}
+
 /// Inserts one after another; the CPU time of each.
 fn insert(store: &Store, count: usize, written: &AtomicU64) -> Latencies {
     let mut times = Vec::with_capacity(count);
