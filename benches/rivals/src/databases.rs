@@ -42,9 +42,9 @@ fn database<D, G: Fn(&D, &Key) -> Option<Kept>>(
 ) -> Database<D, G> {
     let folder = tempfile::tempdir().expect("a folder");
     let embedded = Embedded::new(clients);
-    // Sorted, they are written fastest and packed tightest: the best there is for a tree.
-    let mut tokens: Vec<_> = embedded.tokens(texts).collect();
-    tokens.sort_unstable_by_key(|(key, _)| *key);
+    // In no order, as tokens are issued: a tree written in the order of its keys would be packed
+    // tighter than any that has lived.
+    let tokens: Vec<_> = embedded.tokens(texts).collect();
     Database {
         name,
         database: make(folder.path(), tokens),
@@ -58,7 +58,14 @@ fn database<D, G: Fn(&D, &Key) -> Option<Kept>>(
 pub type Make = fn(&Texts, usize) -> Box<dyn Timed>;
 
 /// All databases, the fastest first.
-pub const DATABASES: [Make; 6] = [lmdb, redb, sqlite, sled, moka_all, moka_tenth];
+const DATABASES: [Make; 6] = [lmdb, redb, sqlite, sled, moka_all, moka_tenth];
+/// With more tokens than this, the cached ones, which hold a sled each, take too much memory.
+const CACHED_MAX: usize = 1_000_000;
+
+/// The databases that fit in memory with so many tokens.
+pub fn fitting(tokens: usize) -> &'static [Make] {
+    &DATABASES[..if tokens > CACHED_MAX { 4 } else { 6 }]
+}
 
 fn lmdb(texts: &Texts, clients: usize) -> Box<dyn Timed> {
     use heed::types::Bytes;

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --quick   # 5 minutes
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --full    # 40 minutes
+//! cargo run --release --manifest-path benches/rivals/Cargo.toml -- floor            # no rivals
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- latency          # percentiles only
 //! ```
 //! Prints one table of ratios and writes it, with plots, to `--out DIR` (default: `results` beside
@@ -19,6 +20,7 @@ mod machine;
 mod maps;
 mod markdown;
 mod measure;
+mod memory;
 mod plot;
 mod plots;
 mod redis;
@@ -34,6 +36,7 @@ use results::Results;
 use run::Plan;
 
 const USAGE: &str = "usage: hallpass-rivals report [--smoke | --quick | --full] [--out DIR]
+       hallpass-rivals floor [--tokens N]
        hallpass-rivals latency [--tokens N]";
 
 /// How much is measured.
@@ -104,6 +107,23 @@ fn main() -> ExitCode {
             let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("results");
             report(&extent, &value("--out").map_or(beside, PathBuf::from))
         }
+        Some(&"floor") => {
+            let tokens = value("--tokens").and_then(|tokens| tokens.parse().ok());
+            let mut results = Results::default();
+            let plan = Plan {
+                tokens: tokens.unwrap_or(1_000_000),
+                clients: 1000,
+                repeats: 15,
+                maps: false,
+                others: false,
+            };
+            run::run(&plan, &mut results);
+            println!(
+                "{}",
+                markdown::report(&results, "floor", &machine::describe())
+            );
+            ExitCode::SUCCESS
+        }
         Some(&"latency") => {
             let tokens = value("--tokens").and_then(|tokens| tokens.parse().ok());
             let tokens = tokens.unwrap_or(1_000_000);
@@ -116,6 +136,14 @@ fn main() -> ExitCode {
             );
             ExitCode::SUCCESS
         }
+        // Started by the report itself.
+        Some(&"memory") => match [arguments.get(1), arguments.get(2)].map(|n| n?.parse().ok()) {
+            [Some(map), Some(tokens)] => {
+                memory::print(map, tokens);
+                ExitCode::SUCCESS
+            }
+            _ => ExitCode::FAILURE,
+        },
         _ => {
             eprintln!("{USAGE}");
             ExitCode::FAILURE

@@ -8,8 +8,14 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 230.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 60.0;
-const COLOURS: [&str; 8] = [
-    "#c1121f", "#1d6fb8", "#2a9d5c", "#e08e0b", "#7b4fa3", "#00868b", "#8a6d3b", "#555555",
+/// Each candidate has its own in every chart.
+const COLOURS: [(&str, &str); 6] = [
+    ("hallpass", "#c1121f"),
+    ("hallpass, batches of 64", "#1d6fb8"),
+    ("dashmap", "#2a9d5c"),
+    ("papaya", "#e08e0b"),
+    ("scc::HashMap", "#7b4fa3"),
+    ("RwLock<HashMap>", "#00868b"),
 ];
 
 pub struct Series {
@@ -96,14 +102,10 @@ impl Chart<'_> {
     }
 
     fn lines(&self, svg: &mut String, x_at: impl Fn(f64) -> f64, y_at: impl Fn(f64) -> f64) {
-        let mut colours = COLOURS.iter().cycle();
         let mut labels = Vec::new();
         for series in &self.series {
-            let colour = if series.is_floor {
-                "#777"
-            } else {
-                colours.next().copied().unwrap_or("#000")
-            };
+            let colour = COLOURS.iter().find(|(name, _)| *name == series.name);
+            let colour = colour.map_or("#777", |(_, colour)| colour);
             let dash = if series.is_floor {
                 r#" stroke-dasharray="6 4""#
             } else {

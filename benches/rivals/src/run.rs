@@ -7,7 +7,7 @@ use crate::measure::Timed;
 use crate::results::{BLOCK, DRAM, Results, Way, spoken};
 use crate::subject::Hallpass;
 use crate::tokens::{Texts, Tokens};
-use crate::{databases, jwts, maps, redis};
+use crate::{databases, jwts, maps, memory, redis};
 
 /// Calls to hallpass and loads of the floor in one repeat.
 const CALLS: usize = 200_000;
@@ -27,8 +27,8 @@ pub fn run(plan: &Plan, results: &mut Results) {
     let count = plan.tokens;
     say(&format!("{} tokens: issuing", spoken(count)));
     let tokens = Tokens::new(count, plan.clients);
-    let bytes = tokens.table_bytes();
-    results.push("hallpass", Way::Memory, count, bytes as f64 / count as f64);
+    let (bytes, held) = tokens.table();
+    results.push("hallpass", Way::Memory, count, bytes as f64 / held as f64);
     let floor = (Memory::new(bytes), Block::default());
     let maps = if plan.maps {
         maps(plan, &tokens, results)
@@ -131,31 +131,26 @@ fn together(
 
 /// The maps, filled; what each takes of memory is noted.
 fn maps(plan: &Plan, tokens: &Tokens, results: &mut Results) -> Vec<Box<dyn Timed + Sync>> {
-    maps::MAPS
-        .iter()
-        .map(|make| {
-            let before = resident_bytes();
-            let map = make(&tokens.hit, plan.clients);
-            let taken = resident_bytes().saturating_sub(before) as f64;
-            results.push(
-                &map.name(),
-                Way::Memory,
-                plan.tokens,
-                taken / plan.tokens as f64,
-            );
-            say(&format!(
-                "{} tokens: {} is filled",
-                spoken(plan.tokens),
-                map.name()
-            ));
-            map
-        })
-        .collect()
+    let mut maps = Vec::new();
+    for (number, make) in maps::MAPS.iter().enumerate() {
+        let map = make(&tokens.hit, plan.clients);
+        let is_large = plan.tokens >= 1_000_000;
+        let bytes = is_large
+            .then(|| memory::of_map(number, plan.tokens))
+            .flatten();
+        if let Some(bytes) = bytes {
+            results.push(&map.name(), Way::Memory, plan.tokens, bytes);
+        }
+        let name = map.name();
+        say(&format!("{} tokens: {name} is filled", spoken(plan.tokens)));
+        maps.push(map);
+    }
+    maps
 }
 
 fn others(plan: &Plan, tokens: &Tokens, results: &mut Results) -> Vec<Box<dyn Timed>> {
     let mut others = Vec::new();
-    for make in databases::DATABASES {
+    for make in databases::fitting(plan.tokens) {
         let database = make(&tokens.hit, plan.clients);
         say(&format!(
             "{} tokens: {} is filled",
@@ -174,17 +169,6 @@ fn others(plan: &Plan, tokens: &Tokens, results: &mut Results) -> Vec<Box<dyn Ti
     }
     others.extend(jwts::all());
     others
-}
-
-/// Bytes of memory that this process occupies.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse().ok())
-        .unwrap_or(0);
-    pages * rustix::param::page_size() as u64
 }
 
 /// Tells whoever waits how far it is.

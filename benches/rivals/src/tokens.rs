@@ -22,6 +22,13 @@ impl Texts {
         Self(Vec::with_capacity(texts * TEXT_BYTES))
     }
 
+    /// Texts that are no tokens, for what needs many and no store.
+    pub fn random(texts: usize) -> Self {
+        let mut random = 0x9E37_79B9_7F4A_7C15;
+        let bytes = (0..texts * TEXT_BYTES).map(|_| next_random(&mut random) as u8);
+        Self(bytes.collect())
+    }
+
     pub fn push(&mut self, text: &str) {
         assert_eq!(text.len(), TEXT_BYTES);
         self.0.extend_from_slice(text.as_bytes());
@@ -96,9 +103,10 @@ impl Tokens {
         }
     }
 
-    /// Bytes of the table.
-    pub fn table_bytes(&self) -> u64 {
-        self.store.stats().expect("figures").table_bytes
+    /// Bytes of the table, and how many tokens are in it: more than are validated.
+    pub fn table(&self) -> (u64, u64) {
+        let stats = self.store.stats().expect("figures");
+        (stats.table_bytes, stats.tokens)
     }
 }
 
