@@ -34,7 +34,7 @@ impl From<Full> for NotBase64 {
 
 /// Empties the scratch and decodes `text` into it. What it holds after an error is of no use, and
 /// is wiped like anything else in it.
-#[inline]
+#[inline(always)]
 pub(super) fn decode(text: &[u8], spare: Spare, scratch: &mut Scratch) -> Result<(), NotBase64> {
     scratch.clear();
     let (groups, []) = text.as_chunks::<4>() else {

@@ -7,7 +7,10 @@ use super::found::{Found, Outcome, Refusal, SchemeSeen, What};
 use super::presented::Credential;
 use super::profile::{Profile, System};
 use super::request::{Headers, Request};
-use super::rules::{self, strict};
+use super::rules::{
+    self,
+    strict::{self, Spot},
+};
 use super::scheme::Scheme;
 use super::scratch::Scratch;
 use super::source::{Place, Transport};
@@ -42,9 +45,16 @@ impl Profile {
         request: &Request<'a, H>,
         scratch: &'a mut Scratch,
     ) -> Result<Credential<'a>, Inactive> {
-        let spot = strict::spot(self, request).map_err(|refusal| refusal.why)?;
+        let value = match strict::alone(self, request) {
+            Some(value) => value,
+            None => match strict::spot(self, request) {
+                Ok(Spot::Authorization(value)) => value,
+                Ok(spot) => return self.read(spot, request.transport, scratch),
+                Err(refusal) => return Err(refusal.why),
+            },
+        };
         let source = Place::Authorization.source(request.transport);
-        match spot.usual() {
+        match strict::usual(value) {
             Some((scheme @ Scheme::Basic, encoded)) => match basic::strict(encoded, scratch) {
                 Ok((id, secret)) => Ok(Credential::Pair {
                     id,
@@ -60,10 +70,21 @@ impl Profile {
                 scheme,
                 source,
             }),
-            None => match strict::read(self, spot, scratch) {
-                Ok(found) => Ok(assemble(&found, request.transport, scratch)),
-                Err(refusal) => Err(refusal.why),
-            },
+            None => self.read(Spot::Authorization(value), request.transport, scratch),
+        }
+    }
+
+    /// Reads what is not in the usual place, or not as usual.
+    #[inline(never)]
+    fn read<'a>(
+        &self,
+        spot: Spot<'a>,
+        transport: Transport,
+        scratch: &'a mut Scratch,
+    ) -> Result<Credential<'a>, Inactive> {
+        match strict::read(self, spot, scratch) {
+            Ok(found) => Ok(assemble(&found, transport, scratch)),
+            Err(refusal) => Err(refusal.why),
         }
     }
 
