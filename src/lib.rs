@@ -142,3 +142,8 @@ pub mod limits {
     pub use crate::scope::{SCOPE_MAX_BYTES, SCOPES_MAX};
     pub use crate::token_text::PREFIX_MAX_BYTES;
 }
+
+/// Compiles what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
