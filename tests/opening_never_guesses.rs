@@ -1,10 +1,13 @@
 //! Promises 4 and 9: a store that is locked, foreign, damaged, newer or rolled back is refused with
 //! the right error, and stays as it was.
 
+mod folder_copy;
+
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
+use folder_copy::copy;
 use hallpass::{DigestKey, Error, NewToken, Options, Store, TokenId};
 
 fn filled(path: &Path) -> (Store, Vec<TokenId>) {
@@ -263,18 +266,5 @@ fn restore(root: &Path, files: &[(std::path::PathBuf, Vec<u8>)]) {
     for (path, bytes) in files {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
     }
 }

@@ -1,20 +1,11 @@
 //! Promise 7: no plaintext secret on disk, in `Debug`, in errors.
 
+mod folder_bytes;
+
 use std::fs;
-use std::path::Path;
 
+use folder_bytes::all_bytes;
 use hallpass::{Durability, NewToken, Options, Store};
-
-fn all_bytes(path: &Path, into: &mut Vec<u8>) {
-    for entry in fs::read_dir(path).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all_bytes(&path, into);
-        } else {
-            into.extend(fs::read(path).unwrap());
-        }
-    }
-}
 
 #[test]
 fn no_file_holds_eight_characters_of_any_secret() {

@@ -2,24 +2,13 @@
 //! listed or exported; the wrong digest key opens nothing.
 #![cfg(feature = "jwt")]
 
-use std::fs;
-use std::path::Path;
+mod folder_bytes;
 
+use folder_bytes::all_bytes;
 use hallpass::jwt::{Algorithm, SigningKey};
 use hallpass::{DigestKey, Error, KeyState, NewToken, Options, Store};
 
 const SIGNERS: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::EdDsa, Algorithm::Es256];
-
-fn all_bytes(path: &Path, into: &mut Vec<u8>) {
-    for entry in fs::read_dir(path).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all_bytes(&path, into);
-        } else {
-            into.extend(fs::read(path).unwrap());
-        }
-    }
-}
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -1,24 +1,14 @@
 //! Promise 8: a format once released opens for ever. The stores in `tests/golden` were made by the
 //! program of their release and are never changed.
 
+mod folder_copy;
+
 use std::fs;
 use std::path::Path;
 
+use folder_copy::copy;
 use hallpass::{ClientFault, Inactive, Options, TokenStatus};
 use serde_json::Value;
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
 
 #[test]
 fn format_1_opens_and_says_what_it_said() {

@@ -170,10 +170,8 @@ impl Core {
             not_before: 0,
             key: 0,
         };
-        let grants = self.live.grants.len();
-        let grant = self.live.grants.intern(grant).ok_or_else(too_many)?;
-        if grant as usize >= grants {
-            client.grants.push(grant);
+        let (grant, is_new) = self.intern(client, grant)?;
+        if is_new {
             self.live.grants.set_least_alive(grant, client.word(0));
         }
         Ok(grant)
@@ -208,11 +206,8 @@ impl Core {
             not_before: record.not_before,
             key: record.key,
         };
-        // Grants are numbered in order, and only here, under the lock of the control plane.
-        let grants = self.live.grants.len();
-        let grant = self.live.grants.intern(grant).ok_or_else(too_many)?;
-        if grant as usize >= grants {
-            client.grants.push(grant);
+        let (grant, is_new) = self.intern(client, grant)?;
+        if is_new {
             if let Some(key) = &mut key {
                 key.grants.push(grant);
             }
@@ -223,6 +218,18 @@ impl Core {
             self.live.grants.set_least_alive(grant, word);
         }
         Ok(grant)
+    }
+
+    /// The number of a grant of `client`, and whether it is new.
+    fn intern(&self, client: &mut Client, grant: Grant) -> Result<(u32, bool), Error> {
+        // Grants are numbered in order, and only here, under the lock of the control plane.
+        let grants = self.live.grants.len();
+        let number = self.live.grants.intern(grant).ok_or_else(too_many)?;
+        let is_new = number as usize >= grants;
+        if is_new {
+            client.grants.push(number);
+        }
+        Ok((number, is_new))
     }
 }
 
