@@ -7,6 +7,7 @@ use crate::new_token::{Issued, NewToken};
 use crate::record::{TokenRecord, decode_body, encode_body};
 use crate::store::Store;
 use crate::token_id::TokenId;
+use crate::token_text;
 
 /// Decodes the body of a token record and encodes it again: a fuzzer's door to the decoder that
 /// reads what is on disk. `None` if it is refused.
@@ -17,7 +18,8 @@ pub fn token_record_round_trip(body: &[u8]) -> Option<Vec<u8>> {
 
 /// The id in the text of a token, if the text is one by form and checksum.
 pub fn token_id_in_text(text: &[u8]) -> Option<TokenId> {
-    crate::token_text::well_formed(text)
+    let id = || TokenId::from_text(token_text::id_bytes(text)?);
+    token_text::is_well_formed(text).then(id).flatten()
 }
 
 /// Issues tokens in memory only: they validate, can be revoked, and are gone when the store is

@@ -14,9 +14,9 @@ const BITS: u32 = 60;
 /// The digits of base62, in the order in which they sort.
 pub(crate) const ALPHABET: &[u8; 62] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// The value of each character; of others, one that no character has.
+/// The value of each character.
 const DIGITS: [u8; 256] = {
-    let mut digits = [NO_DIGIT; 256];
+    let mut digits = [0; 256];
     let mut value = 0;
     while value < ALPHABET.len() {
         digits[ALPHABET[value] as usize] = value as u8;
@@ -24,7 +24,6 @@ const DIGITS: [u8; 256] = {
     }
     digits
 };
-const NO_DIGIT: u8 = 0x80;
 
 /// The public handle of a token, also the `jti` of a JWT issued here.
 ///
@@ -55,11 +54,13 @@ impl TokenId {
     }
 
     /// The eleven base62 characters.
-    pub fn to_text(self) -> [u8; Self::TEXT_BYTES] {
+    pub const fn to_text(self) -> [u8; Self::TEXT_BYTES] {
         let mut text = [0; Self::TEXT_BYTES];
         let mut rest = self.0;
-        for slot in text.iter_mut().rev() {
-            *slot = ALPHABET[(rest % 62) as usize];
+        let mut at = Self::TEXT_BYTES;
+        while at > 0 {
+            at -= 1;
+            text[at] = ALPHABET[(rest % 62) as usize];
             rest /= 62;
         }
         text
@@ -67,15 +68,11 @@ impl TokenId {
 
     /// Reads exactly eleven base62 characters that encode a number of at most 60 bits.
     pub fn from_text(text: &[u8]) -> Option<Self> {
-        if text.len() != Self::TEXT_BYTES {
-            return None;
-        }
-        let (number, is_base62) = from_base62(text);
-        if !is_base62 {
-            return None;
-        }
-        let number = u64::try_from(number).ok()?;
-        Self::from_u64(number)
+        const MAX_TEXT: [u8; TokenId::TEXT_BYTES] = TokenId::MAX.to_text();
+        let text: &[u8; Self::TEXT_BYTES] = text.try_into().ok()?;
+        // Characters sort as the digits do that they stand for.
+        let fits = *text <= MAX_TEXT && text.iter().all(u8::is_ascii_alphanumeric);
+        fits.then(|| Self(base62_value(text)))
     }
 
     /// The least id that a token issued after `last`, at `now_ms`, may take; `None` when the ids
@@ -88,24 +85,15 @@ impl TokenId {
     }
 }
 
-/// The number that these at most 21 characters encode, and whether all of them are base62.
+/// The number that these base62 characters encode; of other characters, any number.
 ///
 /// By a table and without a branch: where unknown tokens come in, their characters are anything but
 /// predictable.
-pub(crate) fn from_base62(text: &[u8]) -> (u128, bool) {
-    let mut seen = 0;
-    let mut number = |part: &[u8]| {
-        part.iter().fold(0_u64, |number, byte| {
-            let digit = DIGITS[usize::from(*byte)];
-            seen |= digit;
-            number.wrapping_mul(62).wrapping_add(u64::from(digit))
-        })
-    };
-    // Ten characters fit in 60 bits.
-    let (front, back) = text.split_at(text.len().saturating_sub(10));
-    let scale = 62_u64.pow(10.min(text.len() as u32));
-    let number = u128::from(number(front)) * u128::from(scale) + u128::from(number(back));
-    (number, seen & NO_DIGIT == 0 && text.len() <= 21)
+pub(crate) fn base62_value(text: &[u8]) -> u64 {
+    text.iter().fold(0_u64, |number, byte| {
+        let digit = DIGITS[usize::from(*byte)];
+        number.wrapping_mul(62).wrapping_add(u64::from(digit))
+    })
 }
 
 impl fmt::Display for TokenId {

@@ -151,14 +151,14 @@ impl Validator {
         if let Some(reason) = self.live.shut_reason() {
             return reason;
         }
-        let why = match token_text::well_formed(text) {
-            Some(_) => Inactive::NotFound,
+        let why = match token_text::is_well_formed(text) {
+            true => Inactive::NotFound,
             #[cfg(feature = "jwt")]
-            None if text.contains(&b'.') => {
+            false if text.contains(&b'.') => {
                 let (audience, now) = (self.audience.as_deref(), self.live.now_secs());
                 self.live.keyring.why_not_found(text, audience, now)
             }
-            None => Inactive::Format,
+            false => Inactive::Format,
         };
         if why == Inactive::Format && self.live.has_placed_by_digest() {
             // A chosen secret may look like anything.

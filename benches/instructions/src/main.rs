@@ -23,6 +23,10 @@ fn main() {
     let store = store(42);
     let texts = issued(&store);
     let unknown = issued(&self::store(43));
+    let noise: Vec<String> = unknown
+        .iter()
+        .map(|text| text.replacen(|c: char| c.is_ascii_digit(), "!", 1))
+        .collect();
     let validator = store.validator();
     let bearer = format!("Bearer {}", texts[0]);
     let basic = format!(
@@ -34,6 +38,7 @@ fn main() {
         "parse_basic" => parse(&basic),
         "validate_hit" => hit(&validator, &texts),
         "validate_miss" => miss(&validator, &unknown),
+        "validate_garbage" => garbage(&validator, &noise),
         "batch_of_64" => batch(&validator, &texts),
         _ => panic!("no such case: {case}"),
     };
@@ -69,6 +74,13 @@ fn miss(validator: &Validator, texts: &[String]) {
     for text in texts.iter().take(TIMES) {
         let verdict = validator.validate(black_box(text.as_str()));
         assert_eq!(verdict.err(), Some(Inactive::NotFound));
+    }
+}
+
+fn garbage(validator: &Validator, noise: &[String]) {
+    for text in noise.iter().take(TIMES) {
+        let verdict = validator.validate(black_box(text.as_str()));
+        assert_eq!(verdict.err(), Some(Inactive::Format));
     }
 }
 
