@@ -75,6 +75,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod active;
+mod auth;
 mod challenge;
 mod client_id;
 mod clock;
@@ -104,8 +105,11 @@ pub mod testkit;
 mod token_id;
 mod token_text;
 mod validator;
+#[cfg(feature = "http")]
+pub mod web;
 
 pub use active::Active;
+pub use auth::Auth;
 pub use challenge::Challenge;
 pub use client_id::{ClientId, NotAClientId};
 pub use clock::{Clock, SystemClock};

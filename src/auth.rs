@@ -1,0 +1,105 @@
+//! `Auth`: an [`Active`] that owns what it needs, to be kept with a request beyond the borrow of the
+//! validator.
+
+use core::fmt;
+use std::sync::Arc;
+
+use crate::active::{Active, Facts};
+use crate::credential::Source;
+use crate::inactive::Inactive;
+use crate::kind::Kind;
+use crate::live::Live;
+use crate::token_id::TokenId;
+
+/// A token that was active when it was validated, to be kept as long as one likes: in a request's
+/// extensions, in a task, in a connection.
+///
+/// Made by [`Active::to_auth`] and in no other way, so holding one is proof of a validation. Making
+/// and cloning one counts a reference and allocates nothing.
+///
+/// What it says is as of the moment of validation, as with [`Active`]. It stays true however long
+/// it is kept: a store numbers client names and sets of scopes once and gives no number a second
+/// time, purged or not, so an `Auth` never comes to name another client. It keeps the memory of a
+/// closed store alive.
+#[derive(Clone)]
+pub struct Auth {
+    live: Arc<Live>,
+    facts: Facts,
+}
+
+impl Active<'_> {
+    /// The same, owned.
+    #[must_use]
+    pub fn to_auth(&self) -> Auth {
+        Auth {
+            live: Arc::clone(self.live),
+            facts: self.facts,
+        }
+    }
+}
+
+impl Auth {
+    /// The same, borrowed: everything an [`Active`] can be asked, an `Auth` can.
+    #[must_use]
+    pub fn active(&self) -> Active<'_> {
+        Active {
+            live: &self.live,
+            facts: self.facts,
+        }
+    }
+
+    /// The token's public handle.
+    #[must_use]
+    pub fn token_id(&self) -> TokenId {
+        self.active().token_id()
+    }
+
+    /// The client the token was issued to.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.active().client_id()
+    }
+
+    /// What kind of credential was shown.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.active().kind()
+    }
+
+    /// The instant from which on it will be refused, in Unix seconds; `None`: never.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<u64> {
+        self.active().expires_at()
+    }
+
+    /// The token's scopes, sorted.
+    pub fn scopes(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.active().scopes()
+    }
+
+    /// Whether the token has `scope`, to the byte.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.active().has_scope(scope)
+    }
+
+    /// Goes on only if the token has `scope`.
+    ///
+    /// # Errors
+    /// [`Inactive::InsufficientScope`].
+    pub fn expect_scope(&self, scope: &str) -> Result<(), Inactive> {
+        self.active().expect_scope(scope).map(|_| ())
+    }
+
+    /// Where in the request the credential stood, if a request was validated.
+    #[must_use]
+    pub fn source(&self) -> Option<Source> {
+        self.active().source()
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.active().show(f, "Auth")
+    }
+}
