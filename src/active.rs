@@ -7,7 +7,7 @@ use crate::credential::Source;
 use crate::inactive::Inactive;
 use crate::kind::Kind;
 use crate::live::{AUDIENCE_MARK, Live};
-use crate::table::{Entry, Grant};
+use crate::table::{Digest, Entry, Grant};
 use crate::token_id::TokenId;
 
 /// A token that was active when it was validated (RFC 7662 section 2.2).
@@ -25,6 +25,9 @@ pub struct Active<'v> {
 /// What is known of one active token beside what it shares with others.
 #[derive(Clone, Copy)]
 pub(crate) struct Facts {
+    /// With `placed_by_digest`, what it takes to find the token in the table again.
+    pub(crate) digest: Digest,
+    pub(crate) placed_by_digest: bool,
     id: TokenId,
     grant: u32,
     expires_at: u32,
@@ -35,6 +38,8 @@ impl<'v> Active<'v> {
     #[inline]
     pub(crate) fn new(live: &'v Arc<Live>, entry: &Entry) -> Self {
         let facts = Facts {
+            digest: entry.digest,
+            placed_by_digest: entry.placed_by_digest,
             id: entry.id,
             grant: entry.grant,
             expires_at: entry.expires_at,

@@ -9,6 +9,7 @@ use crate::credential::Source;
 use crate::inactive::Inactive;
 use crate::kind::Kind;
 use crate::live::Live;
+use crate::table::Place;
 use crate::token_id::TokenId;
 
 /// A token that was active when it was validated, to be kept as long as one likes: in a request's
@@ -17,10 +18,13 @@ use crate::token_id::TokenId;
 /// Made by [`Active::to_auth`] and in no other way, so holding one is proof of a validation. Making
 /// and cloning one counts a reference and allocates nothing.
 ///
-/// What it says is as of the moment of validation, as with [`Active`]. It stays true however long
+/// What it says is as of the moment of validation, as with [`Active`]; [`revalidate`] asks again,
+/// which a connection that outlives a request should do. Of whom it says so stays true however long
 /// it is kept: a store numbers client names and sets of scopes once and gives no number a second
 /// time, purged or not, so an `Auth` never comes to name another client. It keeps the memory of a
 /// closed store alive.
+///
+/// [`revalidate`]: Self::revalidate
 #[derive(Clone)]
 pub struct Auth {
     live: Arc<Live>,
@@ -46,6 +50,40 @@ impl Auth {
             live: &self.live,
             facts: self.facts,
         }
+    }
+
+    /// Whether the token is active now: what [`Validator::validate`](crate::Validator::validate)
+    /// would say of it, without its text. For what lives longer than a request: a WebSocket, a
+    /// stream of events. As cheap as validating, save the digest.
+    ///
+    /// # Errors
+    /// Why it is not. A token that has been purged is [`Inactive::NotFound`].
+    pub fn revalidate(&self) -> Result<(), Inactive> {
+        let Facts {
+            digest,
+            placed_by_digest,
+            ..
+        } = self.facts;
+        let place = match placed_by_digest {
+            true => Place::of_digest(digest),
+            false => Place::of_id(self.token_id()),
+        };
+        match self.live.table.get(place, digest) {
+            Some(entry) => self.live.judge(&entry),
+            None => Err(self.live.shut_reason().unwrap_or(Inactive::NotFound)),
+        }
+    }
+
+    /// The store's time.
+    #[cfg(feature = "http")]
+    pub(crate) fn now_secs(&self) -> u64 {
+        self.live.now_secs()
+    }
+
+    /// The same, shown elsewhere.
+    #[cfg(feature = "http")]
+    pub(crate) fn shown_in(&self, source: Source) -> Self {
+        self.active().shown_in(source).to_auth()
     }
 
     /// The token's public handle.

@@ -35,7 +35,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
         "clock digest inactive jwt keyring table token_id token_text",
     ),
     ("active", "credential inactive kind live table token_id"),
-    ("auth", "active credential inactive kind live token_id"),
+    (
+        "auth",
+        "active credential inactive kind live table token_id",
+    ),
     (
         "validator",
         "active credential digest inactive jwt keyring live new_token table token_id token_text",
@@ -55,7 +58,10 @@ const MAY_IMPORT: &[(&str, &str)] = &[
          sidecar table token_id token_text validator",
     ),
     // Floor 3: what frameworks see.
-    ("web", "auth challenge credential inactive public_answer"),
+    (
+        "web",
+        "auth credential inactive public_answer secret validator",
+    ),
 ];
 
 /// Names that stand in one place only, or in the few that are listed.

@@ -228,6 +228,11 @@ impl Profile {
         Ok(self)
     }
 
+    /// The names of the cookies it reads: those that are to be cleared when a login by cookie fails.
+    pub fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.cookies.iter().map(|name| &**name)
+    }
+
     /// Whether a credential may stand elsewhere than in a header field.
     pub(super) fn looks_beyond_fields(&self) -> bool {
         !self.cookies.is_empty() || !self.queries.is_empty() || self.subprotocol

@@ -18,12 +18,35 @@
 //! assert_eq!(why.map(Reason::code), Some("token.client_mismatch"));
 //! ```
 
+mod body;
+mod cookie;
+mod csrf;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "tonic")]
+mod grpc;
+mod guard;
+mod headers;
+#[cfg(feature = "tower")]
+mod layer;
 mod manner;
 mod reason;
 mod refusal;
+mod subprotocol;
+mod ticket;
 
+pub use body::FromText;
+pub use cookie::{NotACookieValue, SameSite, SessionCookie};
+pub use csrf::{Csrf, NotAnOrigin};
+#[cfg(feature = "axum")]
+pub use extract::{FromCookie, FromHeader, Scope, Scoped};
+#[cfg(feature = "tonic")]
+pub use grpc::{Bearer, NotABearer};
+pub use guard::Guard;
+#[cfg(feature = "tower")]
+pub use layer::{Guarded, ResponseFuture};
 pub use manner::{Form, Manner};
 pub use reason::Reason;
 pub use refusal::Refusal;
+pub use subprotocol::protocol_to_echo;
+pub use ticket::Tickets;

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use super::body::FromText;
+use super::headers::Wire;
 use super::manner::{Form, Manner};
 use super::reason::Reason;
 use crate::inactive::{ClientFault, Inactive};
@@ -14,15 +16,27 @@ use crate::public_answer::PublicAnswer;
 /// A request that is not let through, and what its answer has to say.
 ///
 /// Made of an [`Inactive`] by `?`. [`respond`](Self::respond) makes the response; with the feature
-/// `axum` it is one. A refusal that a handler returns is told in the manner of the guard in front
-/// of the handler.
+/// `axum` it is one.
 #[derive(Clone, Debug)]
 pub struct Refusal {
     reason: Reason,
     status: Option<u16>,
     scope: Option<Cow<'static, str>>,
     cookies: Vec<HeaderValue>,
+    wire: Wire,
 }
+
+/// Among a response's extensions: a handler's refusal, which the guard in front tells in its manner.
+#[derive(Clone)]
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "the layer reads it")
+)]
+pub(super) struct Unfinished(pub(super) Refusal);
+
+/// Among a request's extensions: an optional guard let it pass as nobody.
+#[derive(Clone, Copy)]
+pub(super) struct Anonymous;
 
 impl Refusal {
     /// The refusal for this reason.
@@ -33,6 +47,7 @@ impl Refusal {
             status: None,
             scope: None,
             cookies: Vec::new(),
+            wire: Wire::Http,
         }
     }
 
@@ -65,19 +80,37 @@ impl Refusal {
         self.reason
     }
 
-    /// The HTTP response, and an event of [`tracing`] with the reason. The reason is also among
-    /// the response's extensions.
+    /// To be answered in this protocol.
+    pub(super) fn on(mut self, wire: Wire) -> Self {
+        self.wire = wire;
+        self
+    }
+
+    /// The response, and an event of [`tracing`] with the reason. The reason is also among the
+    /// response's extensions.
     #[must_use]
-    pub fn respond<B: From<String>>(&self, manner: &Manner) -> Response<B> {
+    pub fn respond<B: FromText>(&self, manner: &Manner) -> Response<B> {
         self.log();
         self.render(manner)
     }
 
-    pub(super) fn render<B: From<String>>(&self, manner: &Manner) -> Response<B> {
+    /// The response of a handler: told in the manner of the [`Guard`](super::Guard) that is the
+    /// nearest layer around it, or in the default one if there is none.
+    #[must_use]
+    pub fn defer<B: FromText>(self) -> Response<B> {
+        let mut response = self.respond(&Manner::new());
+        response.extensions_mut().insert(Unfinished(self));
+        response
+    }
+
+    pub(super) fn render<B: FromText>(&self, manner: &Manner) -> Response<B> {
         let public = self.reason.public();
+        if self.wire != Wire::Http {
+            return self.render_grpc(public);
+        }
         let status = StatusCode::from_u16(self.status.unwrap_or(public.http_status))
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = Response::new(B::from(self.body(public, status, manner.form)));
+        let mut response = Response::new(B::from_text(self.body(public, status, manner.form)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type(manner.form));
@@ -89,6 +122,18 @@ impl Refusal {
         for cookie in &self.cookies {
             headers.append(SET_COOKIE, cookie.clone());
         }
+        response.extensions_mut().insert(self.reason);
+        response
+    }
+
+    /// A gRPC response of trailers only: status and message stand among the header fields.
+    fn render_grpc<B: FromText>(&self, public: PublicAnswer) -> Response<B> {
+        let mut response = Response::new(B::from_text(String::new()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, self.wire.content_type());
+        headers.insert("grpc-status", HeaderValue::from(public.grpc_code));
+        // Plain ASCII without "%", so that there is nothing to percent-encode.
+        headers.insert("grpc-message", HeaderValue::from_static(public.message));
         response.extensions_mut().insert(self.reason);
         response
     }
@@ -162,7 +207,7 @@ impl Refusal {
     }
 
     /// Tells the log what the client may not know. Nothing here comes from the request.
-    fn log(&self) {
+    pub(super) fn log(&self) {
         let (code, num) = (self.reason.code(), self.reason.num());
         if self.reason.public().http_status >= 500 {
             tracing::error!(target: "hallpass", code, num, "request refused: this server's fault");
