@@ -4,6 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::header::AUTHORIZATION;
+#[cfg(feature = "tower")]
+use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderMap, Method, Response, Uri};
 
 use super::body::FromText;
@@ -199,7 +202,7 @@ impl Guard {
         }
         let mut shown = ticket::in_query(uri.query()?);
         let text = shown.next()?;
-        if shown.next().is_some() || headers.contains_key(http::header::AUTHORIZATION) {
+        if shown.next().is_some() || headers.contains_key(AUTHORIZATION) {
             return Some(Err(Inactive::Ambiguous));
         }
         Some(tickets.consume(text, uri.path()))
@@ -257,6 +260,32 @@ impl Guard {
             }
         }
         refusal
+    }
+
+    /// Marks the field that carried the credential as sensitive, so that whoever prints the fields
+    /// further in prints no token, and HTTP/2 keeps it out of its tables (RFC 7541 section 7.1.3).
+    #[cfg(feature = "tower")]
+    pub(super) fn hide(&self, source: Option<Source>, headers: &mut HeaderMap) {
+        // `HeaderMap::entry` would do it for all values at once, and may grow the map first.
+        let several = match source {
+            Some(Source::Header | Source::Metadata) => {
+                let api_keys = self.rules.profile.api_key_headers();
+                for name in api_keys.chain([AUTHORIZATION.as_str()]) {
+                    if let Some(field) = headers.get_mut(name) {
+                        field.set_sensitive(true);
+                    }
+                }
+                return;
+            }
+            Some(Source::Cookie) => COOKIE,
+            Some(Source::Subprotocol) => SEC_WEBSOCKET_PROTOCOL,
+            _ => return,
+        };
+        for (name, field) in headers.iter_mut() {
+            if *name == several {
+                field.set_sensitive(true);
+            }
+        }
     }
 
     /// The response to a refused request, in this guard's manner: of HTTP, or of gRPC if that is

@@ -62,6 +62,8 @@ where
         let state = match checked {
             Ok(auth) => {
                 let after = After::of(auth.as_ref(), &request);
+                let source = auth.as_ref().and_then(Auth::source);
+                self.guard.hide(source, request.headers_mut());
                 let extensions = request.extensions_mut();
                 match auth {
                     Some(auth) => drop(extensions.insert(auth)),
