@@ -195,6 +195,40 @@ fn a_header_needs_no_proof() {
     assert_eq!(response.body(), "amy by Some(Header)");
 }
 
+/// A browser adds `Basic` by itself as well, once its user has logged in; programs do so on purpose
+/// and say nothing of where they are.
+#[test]
+fn basic_needs_proof_where_a_browser_is_at_work() {
+    use base64::Engine as _;
+
+    let (_dir, store) = store();
+    let (guard, _) = guard(&store);
+    let hour = Duration::from_secs(3600);
+    let pair = NewToken::client_secret("amy").pair_id("key").lifetime(hour);
+    let secret = store.issue(pair).unwrap();
+    let pair = format!("key:{}", secret.secret.expose());
+    let basic = base64::engine::general_purpose::STANDARD.encode(pair);
+    let basic = format!("Basic {basic}");
+    let status = |method: &str, fields: &[(&str, &str)]| {
+        let host = ("host", "api.example");
+        let fields = [&[("authorization", basic.as_str()), host], fields].concat();
+        answer(&guard, request(method, "/", &fields)).status()
+    };
+    assert_eq!(status("POST", &[]), 200);
+    assert_eq!(status("GET", &[("sec-fetch-site", "cross-site")]), 200);
+    assert_eq!(status("POST", &[("sec-fetch-site", "same-origin")]), 200);
+    assert_eq!(status("POST", &[("origin", "https://api.example")]), 200);
+    assert_eq!(status("POST", &[("sec-fetch-site", "cross-site")]), 403);
+    assert_eq!(status("POST", &[("origin", "https://evil.example")]), 403);
+    assert_eq!(status("POST", &[("origin", "null")]), 403);
+    let upgrade = ("upgrade", "websocket");
+    assert_eq!(
+        status("GET", &[upgrade, ("origin", "https://evil.example")]),
+        403
+    );
+    assert_eq!(status("GET", &[upgrade]), 200);
+}
+
 #[test]
 fn what_is_trusted_is_trusted_to_the_byte() {
     let (_dir, store) = store();

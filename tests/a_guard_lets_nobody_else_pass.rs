@@ -3,12 +3,14 @@
 
 mod served;
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use hallpass::credential::{Profile, Source};
-use hallpass::web::{Form, Guard, Manner, Reason, Refusal};
-use hallpass::{Inactive, NewToken};
+use hallpass::web::{Form, Guard, Manner, Reason, Refusal, Tickets};
+use hallpass::{Inactive, NewToken, Store};
 use http::{HeaderValue, Request, Response};
+use proptest::prelude::*;
 use served::{answer, field, get, now, request, store};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -115,6 +117,104 @@ fn a_missing_scope_is_answered_403() {
         field(&response, "www-authenticate"),
         [r#"Bearer realm="hallpass", error="insufficient_scope", scope="write""#]
     );
+}
+
+/// Names that something here looks at, and values put together from what they look for.
+fn fields() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
+    let name = prop::sample::select(vec![
+        "authorization",
+        "cookie",
+        "origin",
+        "host",
+        "referer",
+        "sec-fetch-site",
+        "upgrade",
+        "connection",
+        "sec-websocket-protocol",
+        "sec-websocket-version",
+        "content-type",
+        "x-key",
+    ]);
+    let part = prop_oneof![
+        prop::sample::select(vec![
+            "Bearer ",
+            "bearer",
+            "Basic ",
+            "token ",
+            "sid=",
+            "hp_",
+            "; ",
+            ", ",
+            "=",
+            ":",
+            "\"",
+            "https://",
+            "a.example",
+            "null",
+            "same-origin",
+            "websocket",
+            "application/grpc",
+            "%20",
+            "eyJ",
+            ".",
+            "a:b",
+            "YTpi",
+            "\t",
+            "13",
+        ])
+        .prop_map(|text| text.as_bytes().to_vec()),
+        prop::collection::vec(any::<u8>(), 0..20),
+        prop::collection::vec(prop::sample::select(b"aZ09_-".to_vec()), 0..60),
+    ];
+    let value = prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat());
+    prop::collection::vec((name, value), 0..6)
+}
+
+proptest! {
+    /// Whatever is sent: an answer, and never "yes" to what no store has issued.
+    #[test]
+    fn no_request_without_a_token_passes(
+        fields in fields(),
+        method in prop::sample::select(vec!["GET", "POST", "CONNECT", "OPTIONS", "X"]),
+        query in "([a-z&=%+?.0-9_]|key=|Bearer%20|ticket=|hpt_){0,12}",
+    ) {
+        let guard = strangers();
+        let mut sent = Request::new(());
+        *sent.method_mut() = method.parse().unwrap();
+        let uri = match method {
+            "CONNECT" => "a.example:443".to_owned(),
+            _ => format!("/path?{query}"),
+        };
+        *sent.uri_mut() = uri.parse().unwrap();
+        for (name, value) in fields {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                sent.headers_mut().append(name, value);
+            }
+        }
+        let response = answer(guard, sent);
+        let grpc = response.headers().get("grpc-status");
+        prop_assert!(response.status() != 200 || grpc.is_some_and(|status| status != "0"));
+        prop_assert!(response.extensions().get::<Reason>().is_some());
+    }
+}
+
+/// A guard that looks everywhere, and knows one token that nobody shows.
+fn strangers() -> &'static Guard {
+    static GUARD: OnceLock<(tempfile::TempDir, Store, Guard)> = OnceLock::new();
+    let (_, _, guard) = GUARD.get_or_init(|| {
+        let (dir, store) = store();
+        store.issue(NewToken::new("amy").lifetime(HOUR)).unwrap();
+        let profile = Profile::strict()
+            .cookie("sid")
+            .and_then(|profile| profile.query("key"))
+            .and_then(|profile| profile.api_key_header("x-key"))
+            .unwrap()
+            .query_bare(true)
+            .subprotocol(true);
+        let guard = Guard::new(store.validator(), profile).tickets(Tickets::new());
+        (dir, store, guard)
+    });
+    guard
 }
 
 /// A service that refuses by itself, as an extractor does.

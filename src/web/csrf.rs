@@ -1,24 +1,27 @@
-//! Whether a request that a browser sent with a cookie was made by a page of this site: by Fetch
-//! Metadata, else by `Origin`. Pure: it looks at a request and keeps nothing.
+//! Whether a request to which a browser added the credential by itself was made by a page of this
+//! site: by Fetch Metadata, else by `Origin`. Pure: it looks at a request and keeps nothing.
 //!
 //! The algorithm of Go 1.25 and of tower-http's `CsrfLayer`, with two differences, both to the safe
-//! side: a request that says nothing of where it comes from is no proof (a client that is no
-//! browser has no reason to show a cookie), and opening a WebSocket counts as unsafe, since a page
-//! of any site can do it and read what comes (RFC 6455 section 10.2). It judges requests by cookie
-//! only, which a layer of its own could not know.
+//! side: with a cookie, a request that says nothing of where it comes from is no proof (a client
+//! that is no browser has no reason to show one), and opening a WebSocket counts as unsafe, since a
+//! page of any site can do it and read what comes (RFC 6455 section 10.2). It judges no request
+//! whose credential was put there on purpose, which a layer of its own could not tell.
 
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use thiserror::Error;
 
 use super::headers::may_open_websocket;
+use crate::credential::{Credential, Scheme, Source};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Which pages may make requests by cookie.
+/// Which pages may make requests with what a browser adds by itself: cookies, and the `Basic`
+/// credentials that its user typed into its dialog once.
 ///
 /// By default those of the same origin, and what the user types into the browser itself. A method
 /// that is safe by RFC 9110 section 9.2.1 needs no proof: a server must change nothing on `GET`.
+/// `Basic` needs none either where nothing says that a browser is at work.
 ///
 /// ```
 /// use hallpass::web::Csrf;
@@ -31,6 +34,24 @@ pub struct Csrf {
     trusted: Vec<Box<str>>,
     same_site: bool,
     off: bool,
+}
+
+/// What a browser adds to a request by itself, whichever page made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Added {
+    Cookie,
+    Basic,
+}
+
+impl Added {
+    /// What of it this credential is, if any.
+    pub(super) fn of(credential: &Credential<'_>) -> Option<Self> {
+        match (credential.source(), credential.scheme()) {
+            (Source::Cookie, _) => Some(Self::Cookie),
+            (Source::Header, Scheme::Basic) => Some(Self::Basic),
+            _ => None,
+        }
+    }
 }
 
 /// Not an origin as a browser sends it: `https://host`, in lower case, with the port if it is not
@@ -80,14 +101,20 @@ impl Csrf {
         }
     }
 
-    /// Whether a request by cookie may pass.
-    pub(super) fn passes(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> bool {
+    /// Whether a request with such a credential may pass.
+    pub(super) fn passes(
+        &self,
+        added: Added,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> bool {
         let needs_no_proof = [Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
             && !may_open_websocket(method, headers);
-        self.off || needs_no_proof || self.is_proven(uri, headers)
+        self.off || needs_no_proof || self.is_proven(added, uri, headers)
     }
 
-    fn is_proven(&self, uri: &Uri, headers: &HeaderMap) -> bool {
+    fn is_proven(&self, added: Added, uri: &Uri, headers: &HeaderMap) -> bool {
         let Ok(origin) = single(headers, &ORIGIN) else {
             return false;
         };
@@ -100,9 +127,10 @@ impl Csrf {
             Ok(Some(b"same-site")) => self.same_site,
             Ok(Some(_)) | Err(Repeated) => false,
             // A browser of before 2023.
-            Ok(None) => match (origin.and_then(authority_of), host(uri, headers)) {
-                (Some(origin), Some(host)) => origin == host,
-                _ => false,
+            Ok(None) => match (origin, host(uri, headers)) {
+                (None, _) => added == Added::Basic,
+                (Some(origin), Some(host)) => authority_of(origin) == Some(host),
+                (Some(_), None) => false,
             },
         }
     }

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Response, Uri};
 
 use super::body::FromText;
 use super::cookie::SessionCookie;
-use super::csrf::Csrf;
+use super::csrf::{Added, Csrf};
 use super::headers::{Wire, transport};
 use super::manner::{Form, Manner};
 use super::reason::Reason;
@@ -124,7 +124,7 @@ impl Guard {
         self.with(|rules| rules.manner = rules.manner.clone().resource_metadata(url))
     }
 
-    /// Which pages may make requests by cookie; by default those of the same origin.
+    /// Which pages may make requests with a cookie; by default those of the same origin.
     #[must_use]
     pub fn csrf(self, csrf: Csrf) -> Self {
         self.with(|rules| rules.csrf = csrf)
@@ -232,13 +232,14 @@ impl Guard {
             Ok(credential) => credential,
             Err(why) => return Err(self.unread(why, &request)),
         };
-        let by_cookie = credential.source() == Source::Cookie;
-        if by_cookie && !csrf.passes(method, uri, headers) {
+        if let Some(added) = Added::of(&credential)
+            && !csrf.passes(added, method, uri, headers)
+        {
             return Err(Refusal::new(Reason::CrossSite));
         }
         match validator.validate_credential(&credential) {
             Ok(active) => Ok(active.to_auth()),
-            Err(why) => Err(self.inactive(why, by_cookie)),
+            Err(why) => Err(self.inactive(why, credential.source() == Source::Cookie)),
         }
     }
 

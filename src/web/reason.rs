@@ -16,7 +16,8 @@ pub enum Reason {
     Inactive(Inactive),
     /// A credential stood where this handler takes none; told as if there were none.
     Source,
-    /// The browser sent a cookie, and nothing proves that a page of this site made it.
+    /// A browser added the credential by itself, a cookie say, and nothing proves that a page of
+    /// this site made the request.
     CrossSite,
     /// More than a client may have or ask for.
     TooMany,
