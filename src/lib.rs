@@ -11,7 +11,8 @@
 //!   [`Inactive`], and has no `Error` in its types because it cannot fail.
 //!
 //! [`credential`] finds what is to be validated in a request: `Authorization`, cookie, query, gRPC
-//! metadata, WebSocket subprotocol, by the RFCs or exactly as five existing systems do.
+//! metadata, WebSocket subprotocol, by the RFCs or exactly as five existing systems do. `web`
+//! (feature `http`) puts both in front of hyper, axum and tonic.
 //!
 //! # What it is not
 //! No identity provider, no login page, no session framework, no policy engine, and no database for

@@ -78,6 +78,10 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("bincode::", "src/record.rs"),
     ("chacha20poly1305", "src/store/key_at_rest.rs"),
     ("jsonwebtoken::", "src/jwt/backend.rs"),
+    ("axum_core::", "src/web/extract.rs src/web/body.rs"),
+    ("tonic::", "src/web/grpc.rs src/web/body.rs"),
+    ("tower_service::", "src/web/layer.rs"),
+    ("tracing::", "src/web/refusal.rs"),
 ];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

@@ -126,6 +126,8 @@ fn statuses_are_told_apart_and_said_in_full() {
         );
         assert_eq!(field(&response, "retry-after") == ["7"], retry, "{reason}");
     }
+    let later = of(Refusal::new(Reason::TooMany).retry_after_secs(60));
+    assert_eq!(field(&later, "retry-after"), ["60"]);
     let scope = of(Refusal::needs_scope("write"));
     assert_eq!(
         field(&scope, "www-authenticate"),

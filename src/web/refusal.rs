@@ -21,6 +21,7 @@ use crate::public_answer::PublicAnswer;
 pub struct Refusal {
     reason: Reason,
     status: Option<u16>,
+    retry_after_secs: Option<u32>,
     scope: Option<Cow<'static, str>>,
     cookies: Vec<HeaderValue>,
     wire: Wire,
@@ -35,6 +36,7 @@ pub struct Refusal {
 pub(super) struct Unfinished(pub(super) Refusal);
 
 /// Among a request's extensions: an optional guard let it pass as nobody.
+#[cfg(feature = "tower")]
 #[derive(Clone, Copy)]
 pub(super) struct Anonymous;
 
@@ -45,6 +47,7 @@ impl Refusal {
         Self {
             reason: reason.into(),
             status: None,
+            retry_after_secs: None,
             scope: None,
             cookies: Vec::new(),
             wire: Wire::Http,
@@ -64,6 +67,14 @@ impl Refusal {
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = Some(status);
+        self
+    }
+
+    /// After how many seconds the client may try again, in place of what the manner says; with 429
+    /// and 503 only.
+    #[must_use]
+    pub fn retry_after_secs(mut self, secs: u32) -> Self {
+        self.retry_after_secs = Some(secs);
         self
     }
 
@@ -117,7 +128,8 @@ impl Refusal {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         self.write_challenges(public, status, manner, headers);
         if matches!(status.as_u16(), 429 | 503) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(manner.retry_after_secs));
+            let secs = self.retry_after_secs.unwrap_or(manner.retry_after_secs);
+            headers.insert(RETRY_AFTER, HeaderValue::from(secs));
         }
         for cookie in &self.cookies {
             headers.append(SET_COOKIE, cookie.clone());
