@@ -23,7 +23,7 @@ async fn note(auth: Scoped<Write>, note: String) -> String {
     format!("{} noted {} bytes\n", auth.client_id(), note.len())
 }
 
-pub async fn serve(listener: TcpListener, store: &Store) -> std::io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, store: &Store) -> std::io::Result<()> {
     let guard = Guard::new(store.validator(), Profile::strict()).realm("notes");
     let app = Router::new()
         .route("/me", get(me))

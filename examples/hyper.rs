@@ -23,7 +23,7 @@ fn answer(guard: &Guard, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     }
 }
 
-pub async fn serve(listener: TcpListener, store: &Store) -> std::io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, store: &Store) -> std::io::Result<()> {
     let guard = Guard::new(store.validator(), Profile::strict()).optional();
     loop {
         let (stream, _) = listener.accept().await?;

@@ -44,7 +44,10 @@ impl Health for PerClient {
 
 /// With the guard in front of the whole server. In front of one service it is an interceptor:
 /// `HealthServer::with_interceptor(PerClient, guard)`.
-pub async fn serve(listener: TcpListener, store: &Store) -> Result<(), tonic::transport::Error> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    store: &Store,
+) -> Result<(), tonic::transport::Error> {
     let guard = Guard::new(store.validator(), Profile::strict());
     Server::builder()
         .layer(guard)
@@ -54,7 +57,7 @@ pub async fn serve(listener: TcpListener, store: &Store) -> Result<(), tonic::tr
 }
 
 /// Asks whether `client` is well, with this token.
-pub async fn ask(channel: Channel, token: &str, client: &str) -> Result<i32, Status> {
+pub(crate) async fn ask(channel: Channel, token: &str, client: &str) -> Result<i32, Status> {
     let bearer = Bearer::new(token).map_err(|error| Status::internal(error.to_string()))?;
     let service = client.to_owned();
     let mut health = HealthClient::with_interceptor(channel, bearer);

@@ -39,7 +39,7 @@ async fn echo(mut socket: WebSocket, auth: Auth) {
     }
 }
 
-pub async fn serve(listener: TcpListener, store: &Store) -> std::io::Result<()> {
+pub(crate) async fn serve(listener: TcpListener, store: &Store) -> std::io::Result<()> {
     let tickets = Tickets::new();
     let profile = Profile::strict().subprotocol(true);
     let guard = Guard::new(store.validator(), profile).tickets(tickets.clone());

@@ -23,8 +23,11 @@ fn guard(store: &Store) -> (Guard, String) {
     (guard, format!("sid={}", token.secret.expose()))
 }
 
-/// Sent by a browser with a cookie to `https://api.example`: method, fields, whether it passes.
-const CASES: &[(&str, &[(&str, &str)], bool)] = &[
+/// Method, fields, whether it passes.
+type Case = (&'static str, &'static [(&'static str, &'static str)], bool);
+
+/// Sent by a browser with a cookie to `https://api.example`.
+const CASES: &[Case] = &[
     // Safe methods need no proof.
     ("GET", &[], true),
     ("HEAD", &[("sec-fetch-site", "cross-site")], true),

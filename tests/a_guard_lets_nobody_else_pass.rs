@@ -270,6 +270,61 @@ fn a_refusal_from_further_in_is_told_in_the_guards_manner() {
     assert_eq!(response.body(), "");
 }
 
+/// Counts who reaches it, is not always ready, and fails.
+#[derive(Clone, Debug, Default)]
+struct Fails {
+    calls: usize,
+    is_ready: bool,
+}
+
+/// A body that can't be read at all.
+struct Untouchable;
+
+impl Service<Request<Untouchable>> for Fails {
+    type Response = Response<String>;
+    type Error = &'static str;
+    type Future = std::future::Ready<Result<Response<String>, Self::Error>>;
+
+    fn poll_ready(
+        &mut self,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Result<(), Self::Error>> {
+        match self.is_ready {
+            true => std::task::Poll::Ready(Err("not ready")),
+            false => std::task::Poll::Pending,
+        }
+    }
+
+    fn call(&mut self, _: Request<Untouchable>) -> Self::Future {
+        self.calls += 1;
+        std::future::ready(Err("failed"))
+    }
+}
+
+#[test]
+fn the_service_behind_it_is_asked_only_for_those_who_pass() {
+    let (_dir, store) = store();
+    let token = store.issue(NewToken::new("amy").lifetime(HOUR)).unwrap();
+    let bearer = format!("Bearer {}", token.secret.expose());
+    let guard = Guard::new(store.validator(), Profile::strict());
+    let sent = |fields: &[(&str, &str)]| get(fields).map(|()| Untouchable);
+
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut service = guard.layer(Fails::default());
+    assert!(service.poll_ready(&mut context).is_pending());
+    assert_eq!(now(service.call(sent(&[]))).unwrap().status(), 401);
+    let failed = now(service.call(sent(&[("authorization", &bearer)])));
+    assert_eq!(failed.unwrap_err(), "failed");
+    assert!(format!("{service:?}").contains("calls: 1"));
+
+    let mut service = guard.layer(Fails {
+        is_ready: true,
+        ..Fails::default()
+    });
+    let ready = service.poll_ready(&mut context);
+    assert_eq!(ready, std::task::Poll::Ready(Err("not ready")));
+}
+
 #[test]
 fn a_closed_store_is_answered_503() {
     let (_dir, store) = store();

@@ -7,16 +7,16 @@ use std::time::Duration;
 use hallpass::{NewToken, Store};
 use wire::{Socket, send, serve};
 
-#[allow(dead_code, unreachable_pub, reason = "its main is not run")]
+#[allow(dead_code, reason = "its main is not run")]
 #[path = "../examples/axum.rs"]
 mod axum_example;
-#[allow(dead_code, unreachable_pub, reason = "its main is not run")]
+#[allow(dead_code, reason = "its main is not run")]
 #[path = "../examples/hyper.rs"]
 mod hyper_example;
-#[allow(dead_code, unreachable_pub, reason = "its main is not run")]
+#[allow(dead_code, reason = "its main is not run")]
 #[path = "../examples/tonic.rs"]
 mod tonic_example;
-#[allow(dead_code, unreachable_pub, reason = "its main is not run")]
+#[allow(dead_code, reason = "its main is not run")]
 #[path = "../examples/websocket.rs"]
 mod websocket_example;
 

@@ -140,6 +140,14 @@ fn a_ticket_opens_its_path_and_nothing_but_a_websocket() {
         answer(&guard.clone().scope("admin"), ws(&scoped, &[])).status(),
         403
     );
+    // So does one whose validator asks for an audience.
+    let elsewhere = Guard::new(store.validator().for_audience("b"), Profile::strict());
+    let elsewhere = elsewhere.tickets(tickets.clone());
+    let uri = format!("/chat?ticket={}", new().expose());
+    assert_eq!(
+        why(&answer(&elsewhere, ws(&uri, &[]))),
+        Some(Inactive::FieldsMissing.into())
+    );
     // To a guard without tickets it is nothing.
     let plain = Guard::new(store.validator(), Profile::strict());
     let uri = format!("/chat?ticket={}", new().expose());

@@ -119,7 +119,15 @@ impl Validator {
     #[inline(always)]
     fn judge(&self, entry: &Entry) -> Result<Active<'_>, Inactive> {
         self.live.judge(entry)?;
-        let active = Active::new(&self.live, entry);
+        self.expect_own_audience(Active::new(&self.live, entry))
+    }
+
+    /// Goes on only if the token is for whom this validator takes tokens.
+    #[inline(always)]
+    pub(crate) fn expect_own_audience<'a>(
+        &self,
+        active: Active<'a>,
+    ) -> Result<Active<'a>, Inactive> {
         match &self.audience {
             None => Ok(active),
             Some(audience) => active.expect_audience(audience),

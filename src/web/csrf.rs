@@ -92,7 +92,8 @@ impl Csrf {
         self
     }
 
-    /// No check here: for a server that has one of its own, tokens in forms say.
+    /// No check here: for a server that has one of its own, tokens in forms say; or that stands
+    /// behind a gateway which has made the check, and which forwards cookies as gRPC metadata.
     #[must_use]
     pub fn off() -> Self {
         Self {

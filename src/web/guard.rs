@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(feature = "tower")]
+use http::HeaderValue;
 use http::header::AUTHORIZATION;
 #[cfg(feature = "tower")]
 use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
@@ -12,7 +14,7 @@ use http::{HeaderMap, Method, Response, Uri};
 use super::body::FromText;
 use super::cookie::SessionCookie;
 use super::csrf::{Added, Csrf};
-use super::headers::{Wire, transport};
+use super::headers::{Wire, request_by, transport};
 use super::manner::{Form, Manner};
 use super::reason::Reason;
 use super::refusal::Refusal;
@@ -205,7 +207,11 @@ impl Guard {
         if shown.next().is_some() || headers.contains_key(AUTHORIZATION) {
             return Some(Err(Inactive::Ambiguous));
         }
-        Some(tickets.consume(text, uri.path()))
+        let auth = tickets.consume(text, uri.path());
+        Some(auth.and_then(|auth| {
+            self.rules.validator.expect_own_audience(auth.active())?;
+            Ok(auth)
+        }))
     }
 
     fn credential(
@@ -221,12 +227,7 @@ impl Guard {
             csrf,
             ..
         } = &*self.rules;
-        let mut request = Request::new(headers)
-            .transport(transport)
-            .at(validator.now_secs());
-        if let Some(query) = uri.query() {
-            request = request.query(query);
-        }
+        let request = request_by(transport, uri, headers).at(validator.now_secs());
         let mut scratch = Scratch::new();
         let credential = match profile.find(&request, &mut scratch) {
             Ok(credential) => credential,
@@ -267,14 +268,17 @@ impl Guard {
     /// further in prints no token, and HTTP/2 keeps it out of its tables (RFC 7541 section 7.1.3).
     #[cfg(feature = "tower")]
     pub(super) fn hide(&self, source: Option<Source>, headers: &mut HeaderMap) {
+        let hide_one = |field: Option<&mut HeaderValue>| {
+            if let Some(field) = field {
+                field.set_sensitive(true);
+            }
+        };
         // `HeaderMap::entry` would do it for all values at once, and may grow the map first.
         let several = match source {
             Some(Source::Header | Source::Metadata) => {
-                let api_keys = self.rules.profile.api_key_headers();
-                for name in api_keys.chain([AUTHORIZATION.as_str()]) {
-                    if let Some(field) = headers.get_mut(name) {
-                        field.set_sensitive(true);
-                    }
+                hide_one(headers.get_mut(AUTHORIZATION));
+                for name in self.rules.profile.api_key_headers() {
+                    hide_one(headers.get_mut(name));
                 }
                 return;
             }

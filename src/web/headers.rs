@@ -4,9 +4,9 @@
 use http::header::{
     AUTHORIZATION, CONTENT_TYPE, COOKIE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 
-use crate::credential::{Headers, Transport};
+use crate::credential::{Headers, Request, Transport};
 
 impl Headers for HeaderMap {
     fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
@@ -17,6 +17,43 @@ impl Headers for HeaderMap {
             _ => self.get_all(name),
         };
         all.into_iter().map(HeaderValue::as_bytes)
+    }
+}
+
+/// The parts of this request that may carry a credential, for
+/// [`Profile::find`](crate::credential::Profile::find) and
+/// [`Validator::validate_request`](crate::Validator::validate_request): what a
+/// [`Guard`](super::Guard) looks at.
+///
+/// ```
+/// use hallpass::credential::{Credential, Profile, Scratch};
+///
+/// let sent = http::Request::get("/").header("authorization", "Bearer hp_x").body(())?;
+/// let request = hallpass::web::request(sent.method(), sent.uri(), sent.headers());
+/// let mut scratch = Scratch::new();
+/// let found = Profile::strict().find(&request, &mut scratch)?;
+/// let Credential::Token { text, .. } = found else { unreachable!() };
+/// assert_eq!(text, b"hp_x");
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn request<'r>(
+    method: &Method,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+) -> Request<'r, HeaderMap> {
+    request_by(transport(method, headers), uri, headers)
+}
+
+pub(super) fn request_by<'r>(
+    transport: Transport,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+) -> Request<'r, HeaderMap> {
+    let request = Request::new(headers).transport(transport);
+    match uri.query() {
+        Some(query) => request.query(query),
+        None => request,
     }
 }
 
@@ -131,10 +168,13 @@ mod tests {
         let mut headers = with("authorization", "Bearer a");
         headers.append("authorization", HeaderValue::from_static("Bearer b"));
         headers.append("x-api-key", HeaderValue::from_bytes(b"\xff").unwrap());
-        assert_eq!(headers.values("authorization").count(), 2);
-        assert_eq!(headers.values("x-api-key").next(), Some(&b"\xff"[..]));
+        assert_eq!(Headers::values(&headers, "authorization").count(), 2);
+        assert_eq!(
+            Headers::values(&headers, "x-api-key").next(),
+            Some(&b"\xff"[..])
+        );
         for name in ["", "a b", "\u{e9}", "\0", "x\r\ny"] {
-            assert_eq!(headers.values(name).count(), 0);
+            assert_eq!(Headers::values(&headers, name).count(), 0);
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! | feature | gives | for |
 //! |---|---|---|
-//! | `http` | [`Guard::check`], [`Refusal`], [`SessionCookie`], [`Tickets`] | any server that speaks the `http` crate |
+//! | `http` | [`Guard::check`], [`request`], [`Refusal`], [`SessionCookie`], [`Tickets`] | any server that speaks the `http` crate |
 //! | `tower` | the guard as a layer | hyper, axum and tonic |
 //! | `axum` | [`Auth`](crate::Auth), `Option<Auth>`, `Scoped`, `FromHeader`, `FromCookie` as extractors; refusals as responses | axum 0.8 |
 //! | `tonic` | the guard as an interceptor, refusals as statuses, `Bearer` for clients | tonic 0.14 |
@@ -84,6 +84,7 @@ pub use extract::{FromCookie, FromHeader, Scope, Scoped};
 #[cfg(feature = "tonic")]
 pub use grpc::{Bearer, NotABearer};
 pub use guard::Guard;
+pub use headers::request;
 #[cfg(feature = "tower")]
 pub use layer::{Guarded, ResponseFuture};
 pub use manner::{Form, Manner};
