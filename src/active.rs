@@ -1,12 +1,13 @@
 //! `Active`: the proof that a token was active when it was validated. Only the validator makes it.
 
 use core::fmt;
+use std::sync::Arc;
 
 use crate::credential::Source;
 use crate::inactive::Inactive;
 use crate::kind::Kind;
 use crate::live::{AUDIENCE_MARK, Live};
-use crate::table::{Entry, Grant};
+use crate::table::{Digest, Entry, Grant};
 use crate::token_id::TokenId;
 
 /// A token that was active when it was validated (RFC 7662 section 2.2).
@@ -16,7 +17,17 @@ use crate::token_id::TokenId;
 /// comes later does not change it.
 #[derive(Clone, Copy)]
 pub struct Active<'v> {
-    live: &'v Live,
+    /// Shared, so that what is kept for longer ([`Auth`](crate::Auth)) is of the same store.
+    pub(crate) live: &'v Arc<Live>,
+    pub(crate) facts: Facts,
+}
+
+/// What is known of one active token beside what it shares with others.
+#[derive(Clone, Copy)]
+pub(crate) struct Facts {
+    /// With `placed_by_digest`, what it takes to find the token in the table again.
+    pub(crate) digest: Digest,
+    pub(crate) placed_by_digest: bool,
     id: TokenId,
     grant: u32,
     expires_at: u32,
@@ -25,26 +36,26 @@ pub struct Active<'v> {
 
 impl<'v> Active<'v> {
     #[inline]
-    pub(crate) fn new(live: &'v Live, entry: &Entry) -> Self {
-        Self {
-            live,
+    pub(crate) fn new(live: &'v Arc<Live>, entry: &Entry) -> Self {
+        let facts = Facts {
+            digest: entry.digest,
+            placed_by_digest: entry.placed_by_digest,
             id: entry.id,
             grant: entry.grant,
             expires_at: entry.expires_at,
             source: None,
-        }
+        };
+        Self { live, facts }
     }
 
-    pub(crate) fn shown_in(self, source: Source) -> Self {
-        Self {
-            source: Some(source),
-            ..self
-        }
+    pub(crate) fn shown_in(mut self, source: Source) -> Self {
+        self.facts.source = Some(source);
+        self
     }
 
     /// The token's public handle.
     pub fn token_id(&self) -> TokenId {
-        self.id
+        self.facts.id
     }
 
     /// The client the token was issued to.
@@ -60,7 +71,7 @@ impl<'v> Active<'v> {
 
     /// The instant from which on it will be refused, in Unix seconds; `None`: never.
     pub fn expires_at(&self) -> Option<u64> {
-        (self.expires_at != u32::MAX).then_some(u64::from(self.expires_at))
+        (self.facts.expires_at != u32::MAX).then_some(u64::from(self.facts.expires_at))
     }
 
     /// The token's scopes, sorted.
@@ -86,7 +97,7 @@ impl<'v> Active<'v> {
     /// Where in the request the credential stood, if a request was validated. A cookie needs a
     /// defence against cross-site requests that a header does not.
     pub fn source(&self) -> Option<Source> {
-        self.source
+        self.facts.source
     }
 
     /// Goes on only if the token is `client`'s.
@@ -143,18 +154,25 @@ impl<'v> Active<'v> {
     }
 
     fn grant(&self) -> Grant {
-        self.live.grant(self.grant)
+        self.live.grant(self.facts.grant)
+    }
+}
+
+impl Active<'_> {
+    /// What `Debug` shows, under this name.
+    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+        f.debug_struct(name)
+            .field("token_id", &self.token_id())
+            .field("client_id", &self.client_id())
+            .field("kind", &self.kind())
+            .field("expires_at", &self.expires_at())
+            .field("source", &self.facts.source)
+            .finish()
     }
 }
 
 impl fmt::Debug for Active<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Active")
-            .field("token_id", &self.token_id())
-            .field("client_id", &self.client_id())
-            .field("kind", &self.kind())
-            .field("expires_at", &self.expires_at())
-            .field("source", &self.source)
-            .finish()
+        self.show(f, "Active")
     }
 }

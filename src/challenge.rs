@@ -14,11 +14,7 @@ impl Inactive {
     /// written as `?`.
     #[must_use]
     pub const fn challenge(self, realm: &str) -> Challenge<'_> {
-        Challenge {
-            answer: self.public(),
-            realm,
-            scope: None,
-        }
+        self.public().challenge(realm)
     }
 
     /// Writes the value of `WWW-Authenticate` to `out`; see [`challenge`](Self::challenge).
@@ -30,12 +26,26 @@ impl Inactive {
     }
 }
 
+impl PublicAnswer {
+    /// The value of `WWW-Authenticate` that goes with it; see [`Inactive::challenge`].
+    #[must_use]
+    pub const fn challenge(self, realm: &str) -> Challenge<'_> {
+        Challenge {
+            answer: self,
+            realm,
+            scope: None,
+            resource_metadata: None,
+        }
+    }
+}
+
 /// A value of `WWW-Authenticate`; made by [`Inactive::challenge`].
 #[derive(Clone, Copy, Debug)]
 pub struct Challenge<'a> {
     answer: PublicAnswer,
     realm: &'a str,
     scope: Option<&'a str>,
+    resource_metadata: Option<&'a str>,
 }
 
 impl<'a> Challenge<'a> {
@@ -43,6 +53,14 @@ impl<'a> Challenge<'a> {
     #[must_use]
     pub const fn scope(mut self, scope: &'a str) -> Self {
         self.scope = Some(scope);
+        self
+    }
+
+    /// Names the URL of the protected resource's metadata (RFC 9728 section 5.1), in every
+    /// challenge of `Bearer`: clients of the Model Context Protocol start from it.
+    #[must_use]
+    pub const fn resource_metadata(mut self, url: &'a str) -> Self {
+        self.resource_metadata = Some(url);
         self
     }
 
@@ -75,13 +93,17 @@ impl fmt::Display for Challenge<'_> {
         if let Some(description) = self.answer.oauth_description {
             write!(f, ", error_description=\"{description}\"")?;
         }
-        match self.scope {
-            Some(scope) if self.answer.http_status == 403 => {
-                f.write_str(", scope=")?;
-                quoted(f, scope)
-            }
-            _ => Ok(()),
+        if let Some(scope) = self.scope
+            && self.answer.http_status == 403
+        {
+            f.write_str(", scope=")?;
+            quoted(f, scope)?;
         }
+        if let Some(url) = self.resource_metadata {
+            f.write_str(", resource_metadata=")?;
+            quoted(f, url)?;
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,8 @@
 //!   [`Inactive`], and has no `Error` in its types because it cannot fail.
 //!
 //! [`credential`] finds what is to be validated in a request: `Authorization`, cookie, query, gRPC
-//! metadata, WebSocket subprotocol, by the RFCs or exactly as five existing systems do.
+//! metadata, WebSocket subprotocol, by the RFCs or exactly as five existing systems do. `web`
+//! (feature `http`) puts both in front of hyper, axum and tonic.
 //!
 //! # What it is not
 //! No identity provider, no login page, no session framework, no policy engine, and no database for
@@ -75,6 +76,7 @@
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod active;
+mod auth;
 mod challenge;
 mod client_id;
 mod clock;
@@ -104,8 +106,11 @@ pub mod testkit;
 mod token_id;
 mod token_text;
 mod validator;
+#[cfg(feature = "http")]
+pub mod web;
 
 pub use active::Active;
+pub use auth::Auth;
 pub use challenge::Challenge;
 pub use client_id::{ClientId, NotAClientId};
 pub use clock::{Clock, SystemClock};

@@ -138,6 +138,38 @@ impl Live {
         }
     }
 
+    /// Whether what was found is alive. The order of the reasons is part of the promise: revoked
+    /// comes before expired, because it does not go away by itself.
+    #[inline(always)]
+    pub(crate) fn judge(&self, entry: &Entry) -> Result<(), Inactive> {
+        let now = self.now_secs();
+        if entry.revoked
+            || entry.id.as_u64() < self.epoch()
+            || self.grants.refuses(entry.grant, entry.id)
+        {
+            return Err(self.why_dead(entry));
+        }
+        if entry.expires_at != u32::MAX && now >= u64::from(entry.expires_at) {
+            return Err(Inactive::Expired);
+        }
+        if entry.deferred && now < u64::from(self.grant(entry.grant).not_before) {
+            return Err(Inactive::NotYetValid);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn why_dead(&self, entry: &Entry) -> Inactive {
+        if let Some(reason) = self.shut_reason() {
+            return reason;
+        }
+        if self.is_revoked(entry) {
+            Inactive::Revoked
+        } else {
+            Inactive::ClientDisabled
+        }
+    }
+
     /// Revoked for good: by id, with its client's, or with everything. A disabled client's is not.
     pub(crate) fn is_revoked(&self, entry: &Entry) -> bool {
         let id = entry.id.as_u64();

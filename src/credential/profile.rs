@@ -228,6 +228,16 @@ impl Profile {
         Ok(self)
     }
 
+    /// The names of the cookies it reads: those that are to be cleared when a login by cookie fails.
+    pub fn cookies(&self) -> impl Iterator<Item = &str> {
+        self.cookies.iter().map(|name| &**name)
+    }
+
+    /// The names, in lower case, of the header fields whose value is a token.
+    pub fn api_key_headers(&self) -> impl Iterator<Item = &str> {
+        self.api_keys.iter().map(|name| &**name)
+    }
+
     /// Whether a credential may stand elsewhere than in a header field.
     pub(super) fn looks_beyond_fields(&self) -> bool {
         !self.cookies.is_empty() || !self.queries.is_empty() || self.subprotocol

@@ -109,39 +109,28 @@ impl Validator {
         self.validate_credential(&profile.find(request, scratch)?)
     }
 
-    /// Whether what was found is alive. The order of the reasons is part of the promise: revoked
-    /// comes before expired, because it does not go away by itself.
+    /// The store's time, in Unix seconds.
+    #[cfg(feature = "http")]
+    pub(crate) fn now_secs(&self) -> u64 {
+        self.live.now_secs()
+    }
+
+    /// Whether what was found is alive, and for whom this validator takes tokens.
     #[inline(always)]
     fn judge(&self, entry: &Entry) -> Result<Active<'_>, Inactive> {
-        let now = self.live.now_secs();
-        if entry.revoked
-            || entry.id.as_u64() < self.live.epoch()
-            || self.live.grants.refuses(entry.grant, entry.id)
-        {
-            return Err(self.why_dead(entry));
-        }
-        if entry.expires_at != u32::MAX && now >= u64::from(entry.expires_at) {
-            return Err(Inactive::Expired);
-        }
-        if entry.deferred && now < u64::from(self.live.grant(entry.grant).not_before) {
-            return Err(Inactive::NotYetValid);
-        }
-        let active = Active::new(&self.live, entry);
+        self.live.judge(entry)?;
+        self.expect_own_audience(Active::new(&self.live, entry))
+    }
+
+    /// Goes on only if the token is for whom this validator takes tokens.
+    #[inline(always)]
+    pub(crate) fn expect_own_audience<'a>(
+        &self,
+        active: Active<'a>,
+    ) -> Result<Active<'a>, Inactive> {
         match &self.audience {
             None => Ok(active),
             Some(audience) => active.expect_audience(audience),
-        }
-    }
-
-    #[cold]
-    fn why_dead(&self, entry: &Entry) -> Inactive {
-        if let Some(reason) = self.live.shut_reason() {
-            return reason;
-        }
-        if self.live.is_revoked(entry) {
-            Inactive::Revoked
-        } else {
-            Inactive::ClientDisabled
         }
     }
 
