@@ -20,7 +20,7 @@ impl Validator {
         let text = text.as_ref();
         let now = self.check_signed(text)?;
         let live = &*self.live;
-        let digest = live.digests.text(text).in_memory();
+        let digest = live.digests.jwt(text).in_memory();
         let denials = Denials {
             digest: |live: &&Live, issuer, jti| live.digests.foreign(issuer, jti).in_memory(),
             is_denied: |live: &&Live, digest| {
