@@ -106,16 +106,22 @@ impl Store {
     /// assertion that the key signed.
     pub fn revoke_client_key(&self, kid: &str) -> Result<bool, Error> {
         let mut control = self.core.control()?;
-        if control.stored_keys.get(kid).is_none_or(StoredKey::is_own) {
+        let known = control.stored_keys.get_mut(kid);
+        let Some(stored) = known.filter(|key| !key.is_own()) else {
             return Ok(false);
+        };
+        if stored.verifying.take().is_none() {
+            // Another thread is writing it: what is said here must be durable too.
+            self.core.commit(control, None)?;
+            return Ok(true);
         }
-        control.stored_keys.remove(kid);
         self.core.publish_client_keys(&mut control)?;
         let change = Change::Key {
             kid: kid.into(),
             record: None,
         };
         self.core.commit(control, [change])?;
+        self.core.control()?.stored_keys.remove(kid);
         Ok(true)
     }
 
@@ -125,7 +131,7 @@ impl Store {
         let of_client = control
             .stored_keys
             .iter()
-            .filter(|(_, key)| !key.is_own() && *key.record.client == *client);
+            .filter(|(_, key)| key.is_of_client() && *key.record.client == *client);
         Ok(of_client.map(|(kid, key)| key.info(kid)).collect())
     }
 }

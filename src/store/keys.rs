@@ -197,6 +197,11 @@ impl StoredKey {
         self.record.client.is_empty()
     }
 
+    /// A client's, and not being revoked.
+    pub(super) fn is_of_client(&self) -> bool {
+        !self.is_own() && self.verifying.is_some()
+    }
+
     pub(super) fn signs(&self) -> bool {
         self.is_own() && self.is_durable && self.record.signs && self.record.epoch == 0
     }

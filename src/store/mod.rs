@@ -30,6 +30,8 @@ mod scan;
 mod sign;
 mod stats;
 mod verify;
+#[cfg(feature = "jwt")]
+mod verify_keys;
 
 use std::path::Path;
 #[cfg(feature = "jwt")]
