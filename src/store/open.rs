@@ -88,6 +88,7 @@ impl Store {
                 options.jwt_issuer.clone(),
                 options.foreign_issuers,
                 options.foreign_memo_entries,
+                latest_secs,
             ),
         )
         .map_err(not_inserted)?;
