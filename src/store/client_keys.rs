@@ -85,6 +85,7 @@ impl Store {
         let stored = StoredKey {
             record,
             is_durable: false,
+            is_supplied: false,
             signing: None,
             verifying: Some(key),
         };

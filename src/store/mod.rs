@@ -29,6 +29,8 @@ mod scan;
 #[cfg(feature = "jwt")]
 mod sign;
 mod stats;
+#[cfg(feature = "jwt")]
+mod supplied_key;
 mod verify;
 #[cfg(feature = "jwt")]
 mod verify_keys;

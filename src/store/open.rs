@@ -118,6 +118,10 @@ impl Store {
             folder,
         };
         core.fill()?;
+        #[cfg(feature = "jwt")]
+        if let Some(key) = options.signing_key {
+            core.supply(key)?;
+        }
         Ok(Self {
             core: Arc::new(core),
         })
