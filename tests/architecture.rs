@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("sidecar", "disk record"),
     ("seal", "sidecar"),
     ("credential", "inactive"),
-    ("jwt", "inactive secret token_id"),
+    ("jwt", "client_id inactive secret token_id"),
     // Floor 2: the data plane, which knows no disk, no store and no `Error`; the control plane.
     ("keyring", "inactive jwt table"),
     (

@@ -10,8 +10,8 @@ use hallpass::Inactive;
 use hallpass::jwt::{Algorithm, Expect, KeySet, VerifyingKey, verify, verify_jws};
 use serde_json::{Map, Value, json};
 
-use crate::jwt_store;
 use crate::output::Output;
+use crate::{jwt_client, jwt_foreign, jwt_store};
 
 /// A token has at most 8 KiB and a key set at most 64 KiB: a longer line is no case.
 const LINE_BYTES_MAX: u64 = 256 * 1024;
@@ -36,6 +36,12 @@ pub(crate) enum JwtCommand {
     Jwks(jwt_store::ListArgs),
     /// Issues a token that the store can revoke, and prints it this once.
     Issue(jwt_store::IssueArgs),
+    /// Clients that sign for themselves: makes, takes in, lists and revokes their keys.
+    #[command(subcommand)]
+    Client(jwt_client::ClientCommand),
+    /// Tokens of other issuers: revokes and validates them.
+    #[command(subcommand)]
+    Foreign(jwt_foreign::ForeignCommand),
 }
 
 /// Arguments of `hallpass jwt verify`.
@@ -76,15 +82,16 @@ pub(crate) struct VerifyArgs {
     jws: bool,
 }
 
+/// Whose rules a token is judged by.
 #[derive(Clone, Copy, ValueEnum)]
-enum Profile {
+pub(crate) enum Profile {
     Strict,
     Flipt,
     Frontier,
 }
 
 impl Profile {
-    fn expect(self) -> Expect {
+    pub(crate) fn expect(self) -> Expect {
         match self {
             Self::Strict => Expect::new(),
             Self::Flipt => Expect::flipt(),
@@ -102,6 +109,8 @@ pub(crate) fn run(command: &JwtCommand, output: Output) -> ExitCode {
         JwtCommand::Keys(args) => jwt_store::keys(args, output),
         JwtCommand::Jwks(args) => jwt_store::jwks(args, output),
         JwtCommand::Issue(args) => jwt_store::issue(args, output),
+        JwtCommand::Client(command) => jwt_client::run(command, output),
+        JwtCommand::Foreign(command) => jwt_foreign::run(command, output),
     };
     match done {
         Ok(verdict) => verdict.into(),
