@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hallpass::jwt::{Algorithm, SigningKey};
-use program::{issue, json, on, run};
+use program::{issue, json, on, run, run_with};
 use serde_json::{Value, json as value};
 
 const ISS: &str = "https://other.example";
@@ -79,4 +79,30 @@ fn a_foreign_token_is_active_until_it_or_its_client_is_revoked() {
         (1, &"config.invalid".into())
     );
     assert_eq!(run(on(store, "verify")).code, 0);
+}
+
+#[test]
+fn a_pem_of_the_issuer_will_do_for_one_algorithm() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = &dir.path().join("store");
+    issue(store, "--lifetime 1h");
+    let key = fs::read_to_string("tests/cases/pem/ed.key").unwrap();
+    let key = SigningKey::from_pem(&key).unwrap();
+    let text = token(&key, "alice", "1", now());
+    let pem = "--pem tests/cases/pem/ed.pem";
+    let validate = format!("jwt foreign validate - --iss {ISS} {pem}");
+    let (code, told) = json(store, &format!("{validate} --alg EdDSA"), &text);
+    assert_eq!((code, &told["client_id"]), (0, &"alice".into()), "{told}");
+    let (code, told) = json(store, &format!("{validate} --alg ES256"), &text);
+    assert_eq!(
+        (code, &told["error"]["code"]),
+        (1, &"config.invalid".into())
+    );
+    assert_eq!(run(on(store, &validate)).code, 2, "without its algorithm");
+
+    let verify = |alg: &str| {
+        let line = format!("jwt verify {pem} --alg {alg}");
+        run_with(line.split(' '), &text).code
+    };
+    assert_eq!((verify("EdDSA"), verify("RS256")), (0, 2));
 }

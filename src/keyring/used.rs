@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use crate::inactive::Inactive;
 
 const SHARDS: usize = 64;
-/// Assertions in a shard: 24 MiB in all.
+/// Assertions in a shard: 26 MB in all shards when they are full.
 const SHARD_ENTRIES_MAX: usize = 8192;
 
 /// What stands for a client and a `jti`: 128 bits that nobody can choose.

@@ -1,15 +1,14 @@
 //! `hallpass jwt foreign`: tokens of other issuers, revoked here and validated against what was.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Subcommand;
-use hallpass::jwt::{ClaimsMapping, ForeignIssuer, ForeignIssuers, KeySet};
+use hallpass::jwt::{ClaimsMapping, ForeignIssuer, ForeignIssuers};
 use hallpass::{Options, Revocation};
 use serde_json::json;
 
-use crate::jwt::Profile;
+use crate::jwt::{Profile, keys_of_files};
 use crate::open::StoreArgs;
 use crate::output::{Failure, Output, Verdict, facts};
 use crate::secret_input::TokenArgs;
@@ -61,8 +60,14 @@ pub(crate) struct ValidateArgs {
     #[command(flatten)]
     token: TokenArgs,
     /// The issuer's keys: a JWK set as JSON.
-    #[arg(long, value_name = "FILE")]
-    jwks: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "pem")]
+    jwks: Option<PathBuf>,
+    /// The issuer's key instead of a set: a public key or a certificate as PEM.
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks", requires = "alg")]
+    pem: Option<PathBuf>,
+    /// Only keys of this algorithm; a key that states none is pinned to it.
+    #[arg(long)]
+    alg: Option<String>,
     /// The issuer the token must name.
     #[arg(long)]
     iss: String,
@@ -149,13 +154,15 @@ fn validate(args: &ValidateArgs, output: Output) -> Result<Verdict, Failure> {
 impl ValidateArgs {
     /// The store opened with this one issuer.
     fn options(&self) -> Result<Options, Failure> {
-        let reading = || format!("reading {}", self.jwks.display());
-        let keys = fs::read(&self.jwks).map_err(Failure::io(reading()))?;
-        let refused = |why: String| Failure::Refused {
+        let keys = keys_of_files(
+            self.jwks.as_deref(),
+            self.pem.as_deref(),
+            self.alg.as_deref(),
+        );
+        let keys = keys.map_err(|message| Failure::Refused {
             code: "config.invalid",
-            message: format!("{}: {why}", self.jwks.display()),
-        };
-        let keys = KeySet::from_jwks(&keys, None).map_err(|error| refused(error.to_string()))?;
+            message,
+        })?;
         let expect = self.profile.expect().issuer(&self.iss);
         let expect = self
             .aud
