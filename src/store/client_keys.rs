@@ -136,3 +136,48 @@ impl Store {
         Ok(of_client.map(|(kid, key)| key.info(kid)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::inactive::Inactive;
+    use crate::options::Options;
+
+    const AUD: &str = "https://issuer.example/token";
+
+    fn client(store: &Store, name: &str) -> (KeyInfo, String) {
+        let made = store.generate_client_key(name, Algorithm::EdDsa).unwrap();
+        let key = SigningKey::from_pem(made.pem.expose()).unwrap();
+        let claims = format!(r#"{{"iss":"{name}","sub":"{name}","aud":"{AUD}","exp":4000000000}}"#);
+        let text = key.sign_payload("JWT", claims.as_bytes()).unwrap();
+        (made.info, text)
+    }
+
+    #[test]
+    fn a_revoked_key_is_dead_even_if_the_disk_fails() {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        let (a, b) = (client(&store, "a"), client(&store, "b"));
+        let validator = store.validator();
+        let verdict = |text: &str| {
+            let verdict = validator.validate_reusable_client_assertion(text, AUD);
+            verdict.err()
+        };
+        assert_eq!((verdict(&a.1), verdict(&b.1)), (None, None));
+        disk.fail_after(0);
+        let failed = store.revoke_client_key(&a.0.kid);
+        assert!(matches!(failed, Err(Error::Io { .. })));
+        for (info, text) in [&a, &b] {
+            let failed = store.revoke_client_key(&info.kid);
+            assert!(matches!(failed, Err(Error::ReadOnly { .. })));
+            assert_eq!(verdict(text), Some(Inactive::UnknownKey));
+            assert!(
+                store
+                    .client_keys(info.client_id.as_deref().unwrap())
+                    .unwrap()
+                    .is_empty()
+            );
+        }
+    }
+}
