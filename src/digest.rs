@@ -1,4 +1,4 @@
-//! Keyed BLAKE3 digests of what clients show, and the keys they are made with.
+//! Keyed digests of what clients show, and the keys they are made with: BLAKE3, and of JWTs SHA-256.
 //!
 //! Each way of showing a credential has a key of its own, derived from the store's digest key, so
 //! that one cannot be shown as another. What is kept on disk is the full 32 bytes.
@@ -8,6 +8,8 @@ use core::fmt;
 use blake3::platform::Platform;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+#[cfg(feature = "jwt")]
+use crate::keyed_sha256::KeyedSha256;
 use crate::table;
 
 /// One BLAKE3 block.
@@ -22,7 +24,7 @@ const ROOT: u8 = 1 << 3;
 const KEYED_HASH: u8 = 1 << 4;
 const ONE_BLOCK: u8 = CHUNK_START | CHUNK_END | ROOT | KEYED_HASH;
 
-/// A keyed BLAKE3 digest of a credential. Not a secret by itself, yet never printed.
+/// A keyed digest of a credential. Not a secret by itself, yet never printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digest([u8; 32]);
 
@@ -36,7 +38,7 @@ impl Digest {
 
     /// The part that is kept in memory.
     pub(crate) fn in_memory(&self) -> table::Digest {
-        table::Digest::of_blake3(&self.0)
+        table::Digest::of_output(&self.0)
     }
 
     pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
@@ -84,6 +86,8 @@ pub(crate) struct DigestKeys {
     long: [u8; 32],
     pair: [u8; 32],
     #[cfg(feature = "jwt")]
+    jwt: KeyedSha256,
+    #[cfg(feature = "jwt")]
     foreign: [u8; 32],
 }
 
@@ -95,6 +99,8 @@ impl DigestKeys {
             short: words_of(&short),
             long: *key.derive("hallpass 2026-11-22 format 1 digest of a long text"),
             pair: *key.derive("hallpass 2026-11-22 format 1 digest of an id and secret pair"),
+            #[cfg(feature = "jwt")]
+            jwt: KeyedSha256::new(&key.derive("hallpass 2026-11-22 format 1 digest of a JWT")),
             #[cfg(feature = "jwt")]
             foreign: *key.derive("hallpass 2026-11-22 format 1 denial of a foreign token"),
         }
@@ -207,6 +213,13 @@ fn bytes_of(words: &[u32; 8]) -> [u8; 32] {
 
 #[cfg(feature = "jwt")]
 impl DigestKeys {
+    /// The digest of a JWT, issued here or elsewhere: of another function than
+    /// [`DigestKeys::text`], which is meant for shorter texts.
+    #[inline]
+    pub(crate) fn jwt(&self, text: &[u8]) -> Digest {
+        Digest(self.jwt.digest(text))
+    }
+
     /// What stands for a foreign token in the store that was revoked: its issuer and its `jti`, the
     /// first with its length in front.
     pub(crate) fn foreign(&self, issuer: &str, jti: &str) -> Digest {
@@ -321,8 +334,12 @@ mod tests {
         };
         assert_eq!(hex(keys().text(b"hp_token")), PINNED_TEXT);
         assert_eq!(hex(keys().pair(b"client", b"secret")), PINNED_PAIR);
+        #[cfg(feature = "jwt")]
+        assert_eq!(hex(keys().jwt(b"e30.e30.")), PINNED_JWT);
     }
 
     const PINNED_TEXT: &str = "c84ace7db2f70025b059845f75676d0ecf99f2120432a3368dd0328d6e1fb11c";
+    #[cfg(feature = "jwt")]
+    const PINNED_JWT: &str = "dbae0cefd4d2b0127ce80adeb1228a36a035d010d0548a9a87c383ed368b1a23";
     const PINNED_PAIR: &str = "b8cb0b8efd4567042443676320baa7249c6c2053ff5e980ee6d307facb65029d";
 }

@@ -88,6 +88,8 @@ pub enum Inactive {
     Issuer,
     /// A token of another kind: a refresh token shown as an access token, say.
     Kind,
+    /// An assertion that may be shown once, and was, or may have been.
+    Replayed,
     /// The token's client is disabled; a client is told the same as for a revoked token.
     ClientDisabled,
     /// A client id and secret that do not authenticate a client.
@@ -128,6 +130,7 @@ impl Inactive {
             Self::Audience => "token.audience",
             Self::Issuer => "token.issuer",
             Self::Kind => "token.kind",
+            Self::Replayed => "token.replayed",
             Self::ClientDisabled => "token.client_disabled",
             Self::ClientUnauthenticated(ClientFault::Unknown) => "client.unauthenticated.unknown",
             Self::ClientUnauthenticated(ClientFault::Revoked) => "client.unauthenticated.revoked",
@@ -168,6 +171,7 @@ impl Inactive {
             Self::ClientDisabled => 218,
             Self::Issuer => 219,
             Self::ClientUnauthenticated(_) => 220,
+            Self::Replayed => 221,
             Self::InsufficientScope => 230,
             Self::Unavailable => 300,
             Self::Forked => 303,
@@ -215,7 +219,8 @@ impl Inactive {
             | Self::UnknownKey
             | Self::Audience
             | Self::Issuer
-            | Self::Kind => "Invalid token format",
+            | Self::Kind
+            | Self::Replayed => "Invalid token format",
             Self::FieldsMissing => "Invalid token format: missing required fields",
             Self::NotFound | Self::ClientUnauthenticated(_) => {
                 "Invalid token, token not found in database"
@@ -245,7 +250,7 @@ impl std::error::Error for Inactive {}
 pub(crate) mod tests {
     use super::*;
 
-    pub(crate) const ALL: [Inactive; 30] = [
+    pub(crate) const ALL: [Inactive; 31] = [
         Inactive::Missing,
         Inactive::UnsupportedScheme,
         Inactive::Malformed,
@@ -266,6 +271,7 @@ pub(crate) mod tests {
         Inactive::Audience,
         Inactive::Issuer,
         Inactive::Kind,
+        Inactive::Replayed,
         Inactive::ClientDisabled,
         Inactive::ClientUnauthenticated(ClientFault::Unknown),
         Inactive::ClientUnauthenticated(ClientFault::Revoked),
@@ -300,6 +306,7 @@ pub(crate) mod tests {
 216 token.audience 401 16 invalid_token
 219 token.issuer 401 16 invalid_token
 217 token.kind 401 16 invalid_token
+221 token.replayed 401 16 invalid_token
 218 token.client_disabled 401 16 invalid_token
 220 client.unauthenticated.unknown 401 16 invalid_client
 220 client.unauthenticated.revoked 401 16 invalid_client

@@ -88,6 +88,8 @@ mod inactive;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "jwt")]
+mod keyed_sha256;
+#[cfg(feature = "jwt")]
 mod keyring;
 mod kind;
 mod live;

@@ -202,11 +202,37 @@ impl Live {
     /// The token with this text.
     #[inline(always)]
     pub(crate) fn find_text(&self, text: &[u8]) -> Option<Entry> {
-        let place = place_of(text);
+        #[cfg(feature = "jwt")]
+        if text.len() > token_text::TEXT_MAX_BYTES {
+            return self.find_jwt(text);
+        }
+        let place = token_text::id_bytes(text).map(Place::of_id_text);
         if let Some(place) = place {
             // The line travels from memory while the digest is computed.
             self.table.prefetch(place);
         }
+        self.find(place, self.digests.text(text))
+    }
+
+    /// The JWT with this text; or the token whose chosen secret looks like one, or is as long.
+    #[cfg(feature = "jwt")]
+    #[inline]
+    fn find_jwt(&self, text: &[u8]) -> Option<Entry> {
+        let place = crate::jwt::embedded_id(text).map(|id| Place::of_id_text(&id));
+        if let Some(place) = place {
+            self.table.prefetch(place);
+            let found = self.table.get(place, self.digests.jwt(text).in_memory());
+            if found.is_some() {
+                return found;
+            }
+        }
+        self.find_long(place, text)
+    }
+
+    /// Stores made before JWTs had a digest of their own hold them by that of any long text.
+    #[cfg(feature = "jwt")]
+    #[cold]
+    fn find_long(&self, place: Option<Place>, text: &[u8]) -> Option<Entry> {
         self.find(place, self.digests.text(text))
     }
 
@@ -235,14 +261,4 @@ impl Live {
             self.placed_by_digest.fetch_sub(1, Ordering::AcqRel);
         }
     }
-}
-
-/// Where a token with this text would stand, if its text carries its id.
-#[inline]
-fn place_of(text: &[u8]) -> Option<Place> {
-    #[cfg(feature = "jwt")]
-    if text.len() > token_text::TEXT_MAX_BYTES {
-        return crate::jwt::embedded_id(text).map(|id| Place::of_id_text(&id));
-    }
-    token_text::id_bytes(text).map(Place::of_id_text)
 }

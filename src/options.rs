@@ -9,7 +9,7 @@ use crate::clock::{Clock, StoreClock};
 use crate::digest::DigestKey;
 use crate::error::Error;
 #[cfg(feature = "jwt")]
-use crate::jwt::ForeignIssuers;
+use crate::jwt::{ForeignIssuers, SigningKey};
 use crate::store::Store;
 use crate::token_text::check_prefix;
 
@@ -68,6 +68,8 @@ pub struct Options {
     #[cfg(feature = "jwt")]
     pub(crate) jwt_audience: Option<String>,
     #[cfg(feature = "jwt")]
+    pub(crate) signing_key: Option<Arc<SigningKey>>,
+    #[cfg(feature = "jwt")]
     pub(crate) foreign_issuers: Option<Arc<ForeignIssuers>>,
     #[cfg(feature = "jwt")]
     pub(crate) foreign_memo_entries: usize,
@@ -95,6 +97,8 @@ impl Default for Options {
             jwt_issuer: None,
             #[cfg(feature = "jwt")]
             jwt_audience: None,
+            #[cfg(feature = "jwt")]
+            signing_key: None,
             #[cfg(feature = "jwt")]
             foreign_issuers: None,
             #[cfg(feature = "jwt")]
@@ -199,6 +203,20 @@ impl Options {
     #[cfg(feature = "jwt")]
     pub fn jwt_audience(mut self, audience: impl Into<String>) -> Self {
         self.jwt_audience = Some(audience.into());
+        self
+    }
+
+    /// Signs with this key, whose private part the store never writes: for one that is kept in a
+    /// secret manager, and supplied whenever the store is opened. It comes before keys that the store
+    /// keeps. Default: none.
+    ///
+    /// The store keeps the key's name and public part. What it signed stays active when the store is
+    /// opened without it, until the key is retired ([`Store::retire_key`]); a key that was retired is
+    /// [`Error::Invalid`] here. A key that [`Store::rotate_signing_key`] replaced only verifies. If the
+    /// store had a private part of this key, that is erased.
+    #[cfg(feature = "jwt")]
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.signing_key = Some(Arc::new(key));
         self
     }
 

@@ -52,7 +52,8 @@ impl Inactive {
             | Self::ClientMismatch
             | Self::Audience
             | Self::Issuer
-            | Self::Kind => INVALID,
+            | Self::Kind
+            | Self::Replayed => INVALID,
             Self::Revoked | Self::ClientDisabled => REVOKED,
             Self::ExpiredSignature | Self::Expired => EXPIRED,
             Self::NotYetValid => NOT_YET_VALID,

@@ -255,6 +255,61 @@ mod tests {
         assert_eq!(hex, PINNED);
     }
 
+    #[test]
+    fn the_bytes_of_keys_and_clients_are_pinned() {
+        let key = KeyRecord {
+            number: 300,
+            algorithm: 2,
+            signs: true,
+            created_at: 1_800_000_000,
+            epoch: 7,
+            client: "c".into(),
+            public: "{}".into(),
+            private: vec![0xAA, 0xBB],
+        };
+        let hex = |bytes: Vec<u8>| {
+            bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        };
+        let (bytes, mac) = encode(&mac_key(), Tree::Keys, b"k", &key).unwrap();
+        let back = decode::<KeyRecord>(&mac_key(), Tree::Keys, b"k", &bytes).unwrap();
+        assert!(back == (key, mac));
+        assert_eq!(hex(bytes), PINNED_KEY);
+
+        let client = ClientRecord {
+            epoch: 5,
+            disabled: true,
+            tokens: 300,
+            foreign: false,
+        };
+        let (bytes, _) = encode(&mac_key(), Tree::Clients, b"k", &client).unwrap();
+        assert_eq!(hex(bytes), PINNED_CLIENT);
+    }
+
+    const PINNED_KEY: &str = concat!(
+        "01",                               // version
+        "fb012c",                           // number
+        "02",                               // algorithm
+        "01",                               // signs
+        "fc6b49d200",                       // created at
+        "07",                               // epoch
+        "0163",                             // client
+        "027b7d",                           // public
+        "02aabb",                           // private
+        "4b1c285308e6936379bca28e4ee3e8f8", // MAC
+    );
+
+    const PINNED_CLIENT: &str = concat!(
+        "01",                               // version
+        "05",                               // epoch
+        "01",                               // disabled
+        "fb012c",                           // tokens
+        "00",                               // foreign
+        "db334b2b11b848649f4906f7c5b53505", // MAC
+    );
+
     const PINNED: &str = concat!(
         "01",                                                               // version
         "00",                                                               // kind

@@ -21,13 +21,14 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("token_text", "error secret token_id"),
     // Floor 1: the table, the disk, the grammars. None knows another.
     ("table", "token_id"),
-    ("digest", "table token_text"),
+    ("keyed_sha256", ""),
+    ("digest", "keyed_sha256 table token_text"),
     ("disk", "error"),
     ("record", "digest disk error kind"),
     ("sidecar", "disk record"),
     ("seal", "sidecar"),
     ("credential", "inactive"),
-    ("jwt", "inactive secret token_id"),
+    ("jwt", "client_id inactive secret token_id"),
     // Floor 2: the data plane, which knows no disk, no store and no `Error`; the control plane.
     ("keyring", "inactive jwt table"),
     (
@@ -72,7 +73,7 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("clock_gettime", "src/clock.rs"),
     ("getrandom::", "src/secret.rs"),
     ("Zeroizing<String>", "src/secret.rs"),
-    ("arc_swap", "src/table/ src/keyring/"),
+    ("arc_swap", "src/table/ src/keyring/ src/jwt/key_source.rs"),
     ("memmap2", "src/table/"),
     ("prefetch_index", "src/table/"),
     ("bincode::", "src/record.rs"),
@@ -82,6 +83,7 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("tonic::", "src/web/grpc.rs src/web/body.rs"),
     ("tower_service::", "src/web/layer.rs"),
     ("tracing::", "src/web/refusal.rs"),
+    ("sha2::", "src/keyed_sha256.rs"),
 ];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

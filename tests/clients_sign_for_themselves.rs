@@ -39,8 +39,10 @@ fn sign(key: &SigningKey, payload: &str) -> String {
 }
 
 fn verdict(store: &Store, text: &str) -> Option<Inactive> {
-    let verdict = store.validator().validate_client_assertion(text, AUD);
-    verdict.err()
+    let validator = store.validator();
+    validator
+        .validate_reusable_client_assertion(text, AUD)
+        .err()
 }
 
 #[test]
@@ -57,7 +59,8 @@ fn a_client_is_who_it_says_until_its_key_is_revoked() {
 
         let text = sign(&key, &claims("robot"));
         let validator = store.validator();
-        let proof = validator.validate_client_assertion(&text, AUD).unwrap();
+        let proof = validator.validate_reusable_client_assertion(&text, AUD);
+        let proof = proof.unwrap();
         assert_eq!(proof.client_id(), "robot");
         assert_eq!(proof.kid(), Some(&*made.info.kid));
         assert_eq!((proof.jti(), proof.expires_at()), (None, START + 300));
@@ -129,6 +132,13 @@ fn an_assertion_says_who_for_whom_and_until_when() {
         Some(Inactive::FieldsMissing),
     );
 
+    // Frontier's clients name their key in the payload, too.
+    let with_kid = |kid: &str| format!(r#"{{"kid":{kid},"#) + good.strip_prefix('{').unwrap();
+    check(&with_kid(&format!("{:?}", made.info.kid)), None);
+    for other in ["\"another\"", "\"\"", "null", "1"] {
+        check(&with_kid(other), Some(Inactive::UnknownKey));
+    }
+
     let as_access_token = key.sign_payload("at+jwt", good.as_bytes()).unwrap();
     assert_eq!(verdict(&store, &as_access_token), Some(Inactive::Kind));
     let stranger = SigningKey::generate(Algorithm::EdDsa).unwrap();
@@ -157,6 +167,8 @@ fn an_assertion_says_who_for_whom_and_until_when() {
     let validator = store.validator();
     store.close().unwrap();
     let closed = validator.validate_client_assertion(&text, AUD);
+    assert_eq!(closed.unwrap_err(), Inactive::Unavailable);
+    let closed = validator.validate_reusable_client_assertion(&text, AUD);
     assert_eq!(closed.unwrap_err(), Inactive::Unavailable);
 }
 

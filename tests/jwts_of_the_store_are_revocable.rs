@@ -459,3 +459,34 @@ fn what_a_jwt_cannot_be_is_refused_at_issue() {
         assert_eq!(verdict(&store, token.secret.expose()), None);
     }
 }
+
+#[test]
+fn a_chosen_secret_that_looks_like_a_jwt_of_ours_is_one_secret() {
+    let (dir, clock) = (tempfile::tempdir().unwrap(), clock());
+    let store = open(dir.path(), &clock);
+    store.generate_signing_key(Algorithm::Hs256).unwrap();
+    let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
+    let id = "0123456789A".parse().unwrap();
+    let text = key
+        .sign(&NewClaims::new(id, "c", START, START + 9))
+        .unwrap();
+    let chosen = NewToken::new("c").never_expires();
+    let id = store.issue_chosen(chosen.clone(), &text).unwrap();
+    let again = store.issue_chosen(chosen.clone(), &text);
+    assert!(matches!(again, Err(Error::AlreadyExists)));
+    let check = |store: &Store| {
+        let validator = store.validator();
+        assert_eq!(validator.validate(&text).unwrap().token_id(), id);
+        assert_eq!(store.id_of_text(&text), Some(id));
+    };
+    check(&store);
+    // A text that is here as a JWT cannot be taken for a secret as well.
+    let issued = issue(&store, "c");
+    let taken = store.issue_chosen(chosen, issued.secret.expose());
+    assert!(matches!(taken, Err(Error::AlreadyExists)));
+    store.close().unwrap();
+    let store = open(dir.path(), &clock);
+    check(&store);
+    store.revoke(id).unwrap();
+    assert_eq!(verdict(&store, &text), Some(Inactive::Revoked));
+}

@@ -1,6 +1,8 @@
 //! Where an issuer's keys come from; whoever embeds us may fetch them, we never do.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 
 use super::jwks::KeySet;
 
@@ -34,27 +36,26 @@ impl KeySource for Arc<KeySet> {
 
 /// Keys that are replaced as a whole while tokens are being verified.
 #[derive(Clone, Debug)]
-pub struct SharedKeys(Arc<RwLock<Arc<KeySet>>>);
+pub struct SharedKeys(Arc<ArcSwap<KeySet>>);
 
 impl SharedKeys {
     /// Starts with these keys.
     pub fn new(keys: KeySet) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(keys))))
+        Self(Arc::new(ArcSwap::from_pointee(keys)))
     }
 
     /// From now on these. A verification under way ends with the keys it began with.
     pub fn replace(&self, keys: KeySet) {
-        // A pointer is replaced whole: a panic elsewhere cannot have left half of one.
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        self.0.store(Arc::new(keys));
     }
 }
 
 impl KeySource for SharedKeys {
     fn keys(&self) -> Arc<KeySet> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.load_full()
     }
 
     fn is_current(&self, keys: &Arc<KeySet>) -> bool {
-        Arc::ptr_eq(&self.0.read().unwrap_or_else(PoisonError::into_inner), keys)
+        Arc::ptr_eq(&self.0.load(), keys)
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::verify::Verified;
 use crate::Inactive;
+use crate::client_id::ClientId;
 
 /// The metadata keys of Flipt and the claims they are taken from.
 const FLIPT: [(&str, &str); 6] = [
@@ -34,7 +35,7 @@ pub struct ClaimsMapping {
 /// Who a foreign token speaks for.
 #[derive(Clone, Debug)]
 pub struct ForeignClient {
-    /// The client id, never empty.
+    /// The client id: a [`ClientId`](crate::ClientId), or it could be neither disabled nor revoked.
     pub client_id: String,
     /// The metadata.
     pub metadata: BTreeMap<String, String>,
@@ -65,7 +66,8 @@ impl ClaimsMapping {
         self
     }
 
-    /// A token without the client claim is of no client. Claims that are missing give no metadata;
+    /// A token without the client claim is of no client, and one whose client could not be named here
+    /// (128 bytes without control characters) is refused. Claims that are missing give no metadata;
     /// what is not a string is kept as JSON.
     pub(crate) fn apply(&self, verified: &Verified) -> Result<ForeignClient, Inactive> {
         let claims = verified.to_json();
@@ -73,6 +75,9 @@ impl ClaimsMapping {
             Some(Value::String(client_id)) if !client_id.is_empty() => client_id.clone(),
             _ => return Err(Inactive::FieldsMissing),
         };
+        if ClientId::new(&client_id).is_err() {
+            return Err(Inactive::Format);
+        }
         let mut metadata = BTreeMap::new();
         if self.flipt {
             let named = |(name, _): &(&String, &Value)| name.starts_with(FLIPT_PREFIX);

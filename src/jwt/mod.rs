@@ -51,8 +51,11 @@
 //!
 //! Private keys stand on disk encrypted under a key derived from the store's digest key: keep that
 //! outside the directory ([`Options::digest_key`](crate::Options::digest_key)), and a stolen directory
-//! signs nothing. Clients that sign for themselves have their public keys in the store
-//! ([`Store::generate_client_key`](crate::Store::generate_client_key)); tokens of foreign issuers are
+//! signs nothing; or supply the signing key too, whenever the store is opened
+//! ([`Options::signing_key`](crate::Options::signing_key)), and the store never writes it. Clients that
+//! sign for themselves have their public keys in the store
+//! ([`Store::generate_client_key`](crate::Store::generate_client_key)), and each assertion
+//! [counts once](crate::Validator::validate_client_assertion); tokens of foreign issuers are
 //! [verified once and remembered](crate::Validator::validate_foreign), and can be
 //! [revoked](crate::Store::revoke_foreign).
 //!

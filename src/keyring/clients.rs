@@ -52,8 +52,7 @@ impl ClientAssertion {
         self.verified.kid()
     }
 
-    /// The assertion's `jti`, if it has one. Whoever must take an assertion only once remembers it
-    /// until [`ClientAssertion::expires_at`].
+    /// The assertion's `jti`, if it has one.
     pub fn jti(&self) -> Option<&str> {
         self.verified.jti()
     }
@@ -111,6 +110,14 @@ impl Keyring {
         }
         let payload = token.verify_signature(key)?;
         let verified = Verified::judge(&payload, &token.header, key, &expect, now)?;
+        // Frontier's clients name the key in the payload, too: there may not be two.
+        if verified
+            .extra()
+            .get("kid")
+            .is_some_and(|named| named != kid)
+        {
+            return Err(Inactive::UnknownKey);
+        }
         if is_disabled(of_client.grant) {
             return Err(Inactive::ClientDisabled);
         }
@@ -118,5 +125,16 @@ impl Keyring {
             client: of_client.client.clone(),
             verified,
         })
+    }
+
+    /// Takes an assertion that was verified; each is taken once.
+    pub(crate) fn take(&self, assertion: &ClientAssertion, now: u64) -> Result<(), Inactive> {
+        let jti = assertion.jti().ok_or(Inactive::FieldsMissing)?;
+        let issued_at = assertion.verified.issued_at();
+        if issued_at.ok_or(Inactive::FieldsMissing)? <= self.opened_at {
+            return Err(Inactive::Replayed);
+        }
+        self.used
+            .take(&assertion.client, jti, assertion.expires_at(), now)
     }
 }

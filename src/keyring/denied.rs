@@ -3,18 +3,23 @@
 //! In shards, each a map that is copied to be changed: a change copies one 64th of all denied
 //! clients.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use hashbrown::HashTable;
 
 use super::Keyring;
 use crate::inactive::Inactive;
 
 const SHARDS: usize = 64;
 
-type Shard = HashMap<Box<str>, Denial>;
+type Shard = HashTable<(NameHash, Box<str>, Denial)>;
+
+/// A client's name as it is looked up: computed once for a token that is remembered, so that a hit
+/// reads the name itself only if there is a denial that may be its client's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct NameHash(u64);
 
 /// Clients that are disabled, or whose tokens were revoked up to a time.
 pub(super) struct Denied {
@@ -40,15 +45,25 @@ impl Default for Denied {
 }
 
 impl Denied {
-    fn shard(&self, client: &str) -> &ArcSwap<Shard> {
-        let hash = self.hasher.hash_one(client);
-        &self.shards[hash as usize % SHARDS]
+    pub(super) fn hash(&self, client: &str) -> NameHash {
+        NameHash(self.hasher.hash_one(client))
+    }
+
+    fn shard(&self, NameHash(hash): NameHash) -> &ArcSwap<Shard> {
+        // Not the bits that the shard's own table looks at.
+        &self.shards[(hash >> 32) as usize % SHARDS]
     }
 
     /// Whether a token of `client` that says it was issued at `issued_at` is refused.
-    pub(super) fn judge(&self, client: &str, issued_at: Option<u64>) -> Result<(), Inactive> {
-        let shard = self.shard(client).load();
-        let Some(denial) = shard.get(client) else {
+    pub(super) fn judge(
+        &self,
+        client: &str,
+        hash: NameHash,
+        issued_at: Option<u64>,
+    ) -> Result<(), Inactive> {
+        let shard = self.shard(hash).load();
+        let is_client = |(_, name, _): &(_, Box<str>, _)| **name == *client;
+        let Some((_, _, denial)) = shard.find(hash.0, is_client) else {
             return Ok(());
         };
         if is_revoked(denial.until_secs, issued_at) {
@@ -73,16 +88,19 @@ impl Keyring {
         if !self.takes_foreign() {
             return;
         }
-        let shard = self.denied.shard(client);
+        let hash = self.denied.hash(client);
+        let shard = self.denied.shard(hash);
         let mut changed = Shard::clone(&shard.load());
+        if let Ok(known) = changed.find_entry(hash.0, |(_, name, _)| **name == *client) {
+            known.remove();
+        }
         if disabled || until_secs.is_some() {
             let denial = Denial {
                 disabled,
                 until_secs,
             };
-            changed.insert(client.into(), denial);
-        } else {
-            changed.remove(client);
+            let hash_of = |(hash, _, _): &(NameHash, _, _)| hash.0;
+            changed.insert_unique(hash.0, (hash, client.into(), denial), hash_of);
         }
         shard.store(Arc::new(changed));
     }

@@ -75,10 +75,12 @@ impl Keyring {
             let issuer = vouched.verified.issuer().unwrap_or_default();
             (denials.digest)(&denials.of, issuer, jti)
         });
+        let name_hash = self.denied.hash(&vouched.client.client_id);
         let remembered = Arc::new(Remembered {
             digest,
             vouched,
             denial,
+            name_hash,
         });
         self.judge(&remembered, denials)?;
         self.memo.put(&remembered);
@@ -96,6 +98,7 @@ impl Keyring {
         {
             return Err(Inactive::Revoked);
         }
-        self.denied.judge(&client.client_id, verified.issued_at())
+        self.denied
+            .judge(&client.client_id, token.name_hash, verified.issued_at())
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use super::denied::NameHash;
 use crate::jwt::Vouched;
 use crate::table::Digest;
 
@@ -21,6 +22,8 @@ pub(super) struct Remembered {
     pub(super) vouched: Vouched,
     /// What stands for the token in the table if it was revoked.
     pub(super) denial: Option<Digest>,
+    /// Of its client.
+    pub(super) name_hash: NameHash,
 }
 
 pub(super) struct Memo {

@@ -6,6 +6,7 @@ mod denied;
 mod foreign;
 mod memo;
 mod own;
+mod used;
 
 use std::sync::Arc;
 
@@ -19,11 +20,15 @@ use clients::ClientKeys;
 use denied::Denied;
 use memo::Memo;
 use own::Own;
+use used::Used;
 
 /// The keys of the store, of its clients, and of the issuers whose tokens it takes.
 pub(crate) struct Keyring {
     own: Own,
     clients: ClientKeys,
+    used: Used,
+    /// When the store was opened, in Unix seconds.
+    opened_at: u64,
     issuers: Option<Arc<ForeignIssuers>>,
     memo: Memo,
     denied: Denied,
@@ -34,11 +39,14 @@ impl Keyring {
         issuer: Option<String>,
         issuers: Option<Arc<ForeignIssuers>>,
         memo_entries: usize,
+        opened_at: u64,
     ) -> Self {
         let memo_entries = if issuers.is_some() { memo_entries } else { 0 };
         Self {
             own: Own::new(issuer),
             clients: ClientKeys::default(),
+            used: Used::default(),
+            opened_at,
             issuers,
             memo: Memo::new(memo_entries),
             denied: Denied::default(),

@@ -85,6 +85,7 @@ impl Store {
         let stored = StoredKey {
             record,
             is_durable: false,
+            is_supplied: false,
             signing: None,
             verifying: Some(key),
         };
@@ -106,16 +107,22 @@ impl Store {
     /// assertion that the key signed.
     pub fn revoke_client_key(&self, kid: &str) -> Result<bool, Error> {
         let mut control = self.core.control()?;
-        if control.stored_keys.get(kid).is_none_or(StoredKey::is_own) {
+        let known = control.stored_keys.get_mut(kid);
+        let Some(stored) = known.filter(|key| !key.is_own()) else {
             return Ok(false);
+        };
+        if stored.verifying.take().is_none() {
+            // Another thread is writing it: what is said here must be durable too.
+            self.core.commit(control, None)?;
+            return Ok(true);
         }
-        control.stored_keys.remove(kid);
         self.core.publish_client_keys(&mut control)?;
         let change = Change::Key {
             kid: kid.into(),
             record: None,
         };
         self.core.commit(control, [change])?;
+        self.core.control()?.stored_keys.remove(kid);
         Ok(true)
     }
 
@@ -125,7 +132,52 @@ impl Store {
         let of_client = control
             .stored_keys
             .iter()
-            .filter(|(_, key)| !key.is_own() && *key.record.client == *client);
+            .filter(|(_, key)| key.is_of_client() && *key.record.client == *client);
         Ok(of_client.map(|(kid, key)| key.info(kid)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::inactive::Inactive;
+    use crate::options::Options;
+
+    const AUD: &str = "https://issuer.example/token";
+
+    fn client(store: &Store, name: &str) -> (KeyInfo, String) {
+        let made = store.generate_client_key(name, Algorithm::EdDsa).unwrap();
+        let key = SigningKey::from_pem(made.pem.expose()).unwrap();
+        let claims = format!(r#"{{"iss":"{name}","sub":"{name}","aud":"{AUD}","exp":4000000000}}"#);
+        let text = key.sign_payload("JWT", claims.as_bytes()).unwrap();
+        (made.info, text)
+    }
+
+    #[test]
+    fn a_revoked_key_is_dead_even_if_the_disk_fails() {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        let (a, b) = (client(&store, "a"), client(&store, "b"));
+        let validator = store.validator();
+        let verdict = |text: &str| {
+            let verdict = validator.validate_reusable_client_assertion(text, AUD);
+            verdict.err()
+        };
+        assert_eq!((verdict(&a.1), verdict(&b.1)), (None, None));
+        disk.fail_after(0);
+        let failed = store.revoke_client_key(&a.0.kid);
+        assert!(matches!(failed, Err(Error::Io { .. })));
+        for (info, text) in [&a, &b] {
+            let failed = store.revoke_client_key(&info.kid);
+            assert!(matches!(failed, Err(Error::ReadOnly { .. })));
+            assert_eq!(verdict(text), Some(Inactive::UnknownKey));
+            assert!(
+                store
+                    .client_keys(info.client_id.as_deref().unwrap())
+                    .unwrap()
+                    .is_empty()
+            );
+        }
     }
 }

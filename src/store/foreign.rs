@@ -70,6 +70,13 @@ impl Store {
         Ok(Revocation::Revoked)
     }
 
+    /// Revokes all tokens of a client that were issued so far, those of foreign issuers included:
+    /// [`Store::revoke_all`] for programs that open the store without naming its issuers. A server
+    /// that names them refuses such tokens when it opens the store next.
+    pub fn revoke_all_foreign(&self, client: &str) -> Result<(), Error> {
+        self.core.revoke_all(client, true).map(|_| ())
+    }
+
     /// Revokes a foreign token by its text, which must be active. One without `jti` cannot be named:
     /// [`Error::Invalid`].
     pub fn revoke_foreign_text(&self, text: &str) -> Result<Revocation, Error> {

@@ -111,7 +111,11 @@ impl Store {
             None => self.core.live.digests.text(secret.as_bytes()),
         };
         let mut control = self.core.writable()?;
-        let stored = self.core.find_shown(secret.as_bytes(), digest);
+        let stored = match &checked.pair_id {
+            Some(_) => self.core.find_shown(secret.as_bytes(), digest),
+            // Also a JWT that was issued here.
+            None => self.core.find_text(secret.as_bytes()),
+        };
         if stored.is_some() || !control.reserve(&digest) {
             return Err(Error::AlreadyExists);
         }
@@ -145,6 +149,8 @@ impl Core {
         let text = secret.expose().as_bytes();
         let digest = match &checked.pair_id {
             Some(pair_id) => self.live.digests.pair(pair_id.as_bytes(), text),
+            #[cfg(feature = "jwt")]
+            None if checked.kind == Kind::Jwt => self.live.digests.jwt(text),
             None => self.live.digests.text(text),
         };
         let expires_at = (checked.expires_at != u32::MAX).then_some(u64::from(checked.expires_at));

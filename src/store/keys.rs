@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Store;
 use super::change::Change;
 use super::control::Key;
+use super::{Core, Store};
 use crate::error::Error;
 use crate::jwt::{Algorithm, SigningKey, VerifyingKey};
 use crate::record::KeyRecord;
@@ -51,8 +51,21 @@ pub(super) struct StoredKey {
     pub(super) record: KeyRecord,
     /// Whether its record is durable: before that it signs nothing.
     pub(super) is_durable: bool,
+    /// Its private part was supplied from outside when the store was opened.
+    pub(super) is_supplied: bool,
     pub(super) signing: Option<Arc<SigningKey>>,
     pub(super) verifying: Option<VerifyingKey>,
+}
+
+/// Where the private part of a new key is kept, and what becomes of the other keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeps {
+    /// On disk, encrypted.
+    Here,
+    /// On disk, and the others of its algorithm sign no more.
+    InPlaceOfOthers,
+    /// Where the caller has it: not on disk.
+    Elsewhere,
 }
 
 impl Store {
@@ -61,7 +74,8 @@ impl Store {
     ///
     /// The private part is encrypted on disk under the store's digest key, and never leaves.
     pub fn generate_signing_key(&self, algorithm: Algorithm) -> Result<KeyInfo, Error> {
-        self.add_signing_key(SigningKey::generate(algorithm)?, false)
+        let key = SigningKey::generate(algorithm)?;
+        self.core.add_signing_key(key.into(), Keeps::Here)
     }
 
     /// Takes in a key that was made elsewhere, for instance with
@@ -70,14 +84,16 @@ impl Store {
     /// # Errors
     /// [`Error::AlreadyExists`] if the store has the key, or had it and it was retired.
     pub fn import_signing_key(&self, key: SigningKey) -> Result<KeyInfo, Error> {
-        self.add_signing_key(key, false)
+        self.core.add_signing_key(key.into(), Keeps::Here)
     }
 
     /// Makes a key that signs from now on in place of all others of its algorithm. What those
     /// signed is taken until it expires, or until they are [retired](Store::retire_key); their
     /// private parts are erased, but for HMAC secrets, which verify.
     pub fn rotate_signing_key(&self, algorithm: Algorithm) -> Result<KeyInfo, Error> {
-        self.add_signing_key(SigningKey::generate(algorithm)?, true)
+        let key = SigningKey::generate(algorithm)?;
+        self.core
+            .add_signing_key(key.into(), Keeps::InPlaceOfOthers)
     }
 
     /// Retires a key: everything it ever signed is dead, and its secret is erased. Yields whether
@@ -134,10 +150,17 @@ impl Store {
             .collect();
         Ok(format!(r#"{{"keys":[{}]}}"#, keys.join(",")))
     }
+}
 
-    fn add_signing_key(&self, key: SigningKey, rotate: bool) -> Result<KeyInfo, Error> {
+impl Core {
+    /// Takes in a key that the store has not met. It signs once its record is durable.
+    pub(super) fn add_signing_key(
+        &self,
+        key: Arc<SigningKey>,
+        keeps: Keeps,
+    ) -> Result<KeyInfo, Error> {
         let kid: Box<str> = key.kid().into();
-        let mut control = self.core.writable()?;
+        let mut control = self.writable()?;
         if control.stored_keys.contains_key(&kid) {
             return Err(Error::AlreadyExists);
         }
@@ -148,24 +171,27 @@ impl Store {
             number,
             algorithm: key.algorithm().as_u8(),
             signs: true,
-            created_at: self.core.live.now_secs(),
+            created_at: self.live.now_secs(),
             epoch: 0,
             client: "".into(),
             public: key.verifying_key().to_jwk().unwrap_or_default().into(),
-            private: self.core.key_at_rest.lock(&kid, key.secret_bytes())?,
+            private: match keeps {
+                Keeps::Elsewhere => Vec::new(),
+                _ => self.key_at_rest.lock(&kid, key.secret_bytes())?,
+            },
         };
-        let mut changes = if rotate {
-            control.demotions(&record)
-        } else {
-            Vec::new()
+        let mut changes = match keeps {
+            Keeps::InPlaceOfOthers => control.demotions(&record),
+            _ => Vec::new(),
         };
         let demoted: Vec<Box<str>> = changes.iter().map(|(kid, _)| kid.clone()).collect();
         changes.push((kid.clone(), record.clone()));
         let stored = StoredKey {
             record,
             is_durable: false,
+            is_supplied: keeps == Keeps::Elsewhere,
             verifying: Some(key.verifying_key().clone()),
-            signing: Some(Arc::new(key)),
+            signing: Some(key),
         };
         let info = stored.info(&kid);
         // It has its number and its name from here on; it signs once it is durable, or a crash
@@ -176,9 +202,9 @@ impl Store {
             kid,
             record: Some(Box::new(record)),
         };
-        self.core.commit(control, changes.into_iter().map(change))?;
+        self.commit(control, changes.into_iter().map(change))?;
 
-        let mut control = self.core.control()?;
+        let mut control = self.control()?;
         if let Some(stored) = control.stored_keys.get_mut(&kid) {
             stored.is_durable = true;
         }
@@ -187,7 +213,7 @@ impl Store {
                 stored.demote();
             }
         }
-        self.core.publish_keys(&control);
+        self.publish_keys(&control);
         Ok(info)
     }
 }
@@ -195,6 +221,11 @@ impl Store {
 impl StoredKey {
     pub(super) fn is_own(&self) -> bool {
         self.record.client.is_empty()
+    }
+
+    /// A client's, and not being revoked.
+    pub(super) fn is_of_client(&self) -> bool {
+        !self.is_own() && self.verifying.is_some()
     }
 
     pub(super) fn signs(&self) -> bool {
@@ -210,8 +241,8 @@ impl StoredKey {
         let record = &self.record;
         let retired_at = |id: TokenId| id.issued_at_ms() / 1000;
         let state = match (record.epoch, record.signs) {
-            (0, true) => KeyState::Signing,
-            (0, false) => KeyState::Verifying,
+            (0, true) if self.signing.is_some() => KeyState::Signing,
+            (0, _) => KeyState::Verifying,
             _ => KeyState::Retired,
         };
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());

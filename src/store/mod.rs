@@ -29,7 +29,11 @@ mod scan;
 #[cfg(feature = "jwt")]
 mod sign;
 mod stats;
+#[cfg(feature = "jwt")]
+mod supplied_key;
 mod verify;
+#[cfg(feature = "jwt")]
+mod verify_keys;
 
 use std::path::Path;
 #[cfg(feature = "jwt")]

@@ -88,6 +88,7 @@ impl Store {
                 options.jwt_issuer.clone(),
                 options.foreign_issuers,
                 options.foreign_memo_entries,
+                latest_secs,
             ),
         )
         .map_err(not_inserted)?;
@@ -117,6 +118,10 @@ impl Store {
             folder,
         };
         core.fill()?;
+        #[cfg(feature = "jwt")]
+        if let Some(key) = options.signing_key {
+            core.supply(key)?;
+        }
         Ok(Self {
             core: Arc::new(core),
         })

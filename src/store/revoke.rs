@@ -81,25 +81,7 @@ impl Store {
     /// A store that takes tokens of foreign issuers knows every client: from here on it refuses
     /// foreign tokens of this one that were issued until now, or do not say when.
     pub fn revoke_all(&self, client: &str) -> Result<bool, Error> {
-        let mut control = self.core.control()?;
-        let epoch = self.core.next_id(&mut control)?.as_u64();
-        let foreign = self.core.live.takes_foreign();
-        if foreign {
-            let client = ClientId::new(client)?;
-            self.core.client(&mut control, &client)?.1.foreign = true;
-        }
-        let Some((number, known)) = self.core.known_client(&mut control, client) else {
-            return Ok(false);
-        };
-        known.epoch = epoch;
-        self.core.publish(&control, number);
-        let change = Change::RaiseClient {
-            client: client.into(),
-            epoch,
-            foreign,
-        };
-        self.core.commit(control, [change])?;
-        Ok(true)
+        self.core.revoke_all(client, self.core.live.takes_foreign())
     }
 
     /// The kill switch: revokes every token of every client issued so far.
@@ -112,6 +94,28 @@ impl Store {
 }
 
 impl Core {
+    /// Raises a client's epoch; `foreign`: for tokens of foreign issuers, too.
+    pub(super) fn revoke_all(&self, client: &str, foreign: bool) -> Result<bool, Error> {
+        let mut control = self.control()?;
+        let epoch = self.next_id(&mut control)?.as_u64();
+        if foreign {
+            let client = ClientId::new(client)?;
+            self.client(&mut control, &client)?.1.foreign = true;
+        }
+        let Some((number, known)) = self.known_client(&mut control, client) else {
+            return Ok(false);
+        };
+        known.epoch = epoch;
+        self.publish(&control, number);
+        let change = Change::RaiseClient {
+            client: client.into(),
+            epoch,
+            foreign,
+        };
+        self.commit(control, [change])?;
+        Ok(true)
+    }
+
     /// The table's entry of a token that has been issued.
     pub(super) fn entry_of(&self, id: TokenId) -> Result<Option<Entry>, Error> {
         let writer = self.live.table.writer();

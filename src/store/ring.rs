@@ -23,6 +23,7 @@ impl Core {
         let algorithm = record.algorithm()?;
         let mut stored = StoredKey {
             is_durable: true,
+            is_supplied: false,
             signing: None,
             verifying: None,
             record,
@@ -33,12 +34,15 @@ impl Core {
                 let key = SigningKey::from_secret_bytes(algorithm, &secret).map_err(damaged)?;
                 stored.verifying = Some(key.verifying_key().clone());
                 stored.signing = Some(Arc::new(key));
+            } else if stored.is_own() && algorithm == Algorithm::Hs256 {
+                // Its secret is kept elsewhere, and may be supplied next.
             } else {
                 let jwk = stored.record.public.as_bytes();
                 let key = VerifyingKey::from_jwk(jwk, Some(algorithm)).map_err(damaged)?;
                 stored.verifying = Some(key);
             }
-            if stored.verifying.as_ref().and_then(VerifyingKey::kid) != Some(kid) {
+            let is_named = |key: &VerifyingKey| key.kid() == Some(kid);
+            if !stored.verifying.as_ref().is_none_or(is_named) {
                 return Err(Error::corrupt("a key stands under another's name"));
             }
         }
@@ -99,14 +103,17 @@ impl Core {
 }
 
 impl Control {
-    /// The newest key that signs, of this algorithm if one is given, with its number.
+    /// The key that signs, of this algorithm if one is given, with its number: the one that was
+    /// supplied from outside, or else the newest.
     pub(super) fn signer(&self, algorithm: Option<Algorithm>) -> Option<(u16, Arc<SigningKey>)> {
-        let signing = self.stored_keys.values().filter(|key| key.signs());
+        let keys = self.stored_keys.values();
+        let signing = keys.filter(|key| key.signs() && key.signing.is_some());
         let fits = |key: &&StoredKey| {
             algorithm.is_none_or(|algorithm| key.record.algorithm == algorithm.as_u8())
         };
-        let newest = signing.filter(fits).max_by_key(|key| key.record.number)?;
-        Some((newest.record.number, Arc::clone(newest.signing.as_ref()?)))
+        let rank = |key: &&StoredKey| (key.is_supplied, key.record.number);
+        let first = signing.filter(fits).max_by_key(rank)?;
+        Some((first.record.number, Arc::clone(first.signing.as_ref()?)))
     }
 
     pub(super) fn signing_key_mut(&mut self, kid: &str) -> Option<&mut StoredKey> {

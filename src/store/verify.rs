@@ -43,12 +43,16 @@ impl Store {
         let mut against = AgainstMemory {
             core: &self.core,
             total: sealed.tokens,
+            #[cfg(feature = "jwt")]
+            kids: std::collections::BTreeSet::new(),
             verified: Verified {
                 generation: sealed.generation,
                 ..Verified::default()
             },
         };
         scan(&*self.core.disk, &self.core.mac_key, &sealed, &mut against)?;
+        #[cfg(feature = "jwt")]
+        self.core.verify_no_more_keys(&against.kids)?;
         let in_memory = self.core.live.table.len() as u64;
         // Read after the length: what it counts stays so, for no group is written meanwhile.
         let ahead = self.core.ahead_of_disk();
@@ -76,6 +80,9 @@ impl Core {
 struct AgainstMemory<'a> {
     core: &'a Core,
     total: u64,
+    /// The names of the keys that have records.
+    #[cfg(feature = "jwt")]
+    kids: std::collections::BTreeSet<Box<str>>,
     verified: Verified,
 }
 
@@ -85,7 +92,16 @@ impl Visit for AgainstMemory<'_> {
         Ok(())
     }
 
-    fn key(&mut self, _: &str, _: KeyRecord) -> Result<(), Error> {
+    #[cfg_attr(
+        not(feature = "jwt"),
+        expect(unused_variables, reason = "memory holds keys for signers")
+    )]
+    fn key(&mut self, kid: &str, record: KeyRecord) -> Result<(), Error> {
+        #[cfg(feature = "jwt")]
+        {
+            self.core.verify_key(kid, &record)?;
+            self.kids.insert(kid.into());
+        }
         self.verified.keys += 1;
         Ok(())
     }

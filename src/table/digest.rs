@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// 128 bits of the keyed BLAKE3 digest of what a client shows.
+/// 128 bits of the keyed digest of what a client shows.
 ///
 /// All 128 are compared: RFC 6749 section 10.10 wants the chance of guessing a token to be at most
 /// 2^-128. The first word is never zero, since zero marks a free slot.
@@ -10,10 +10,10 @@ use core::fmt;
 pub(crate) struct Digest([u64; 2]);
 
 impl Digest {
-    /// The first half of a BLAKE3 output. A first word of zero (one digest in 2^64) becomes one,
+    /// The first half of a hash function's output. A first word of zero (one digest in 2^64) becomes one,
     /// always, so that the same credential always comes to the same digest.
     #[inline]
-    pub(crate) fn of_blake3(output: &[u8; 32]) -> Self {
+    pub(crate) fn of_output(output: &[u8; 32]) -> Self {
         let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = *output;
         let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         Self::of_words(first, u64::from_le_bytes([i, j, k, l, m, n, o, p]))
@@ -49,12 +49,12 @@ mod tests {
 
     #[test]
     fn a_first_word_of_zero_is_moved_to_one() {
-        assert_eq!(Digest::of_blake3(&[0; 32]).words(), [1, 0]);
+        assert_eq!(Digest::of_output(&[0; 32]).words(), [1, 0]);
         let mut output = [0; 32];
         (output[8], output[15]) = (7, 1);
-        assert_eq!(Digest::of_blake3(&output).words(), [1, 7 | 1 << 56]);
+        assert_eq!(Digest::of_output(&output).words(), [1, 7 | 1 << 56]);
         output[0] = 9;
-        assert_eq!(Digest::of_blake3(&output).words(), [9, 7 | 1 << 56]);
+        assert_eq!(Digest::of_output(&output).words(), [9, 7 | 1 << 56]);
     }
 
     #[test]

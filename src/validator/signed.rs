@@ -20,7 +20,7 @@ impl Validator {
         let text = text.as_ref();
         let now = self.check_signed(text)?;
         let live = &*self.live;
-        let digest = live.digests.text(text).in_memory();
+        let digest = live.digests.jwt(text).in_memory();
         let denials = Denials {
             digest: |live: &&Live, issuer, jti| live.digests.foreign(issuer, jti).in_memory(),
             is_denied: |live: &&Live, digest| {
@@ -40,7 +40,14 @@ impl Validator {
     /// and the key is one that [`Store::generate_client_key`](crate::Store::generate_client_key) or
     /// [`Store::import_client_key`](crate::Store::import_client_key) gave the client.
     ///
-    /// The key is found by the `kid` of the header. Verifies a signature, and allocates.
+    /// **Each is taken once** (item 7 there), and so must carry `jti` and `iat`. What was taken is
+    /// remembered in memory until it expires: 8,192 assertions for each of 64 groups of clients, and
+    /// when a group is full it is [`Inactive::Unavailable`]. An assertion issued before the store was
+    /// opened, or in that second, may have been taken then: it is [`Inactive::Replayed`] too, and its
+    /// client signs another.
+    ///
+    /// The key is found by the `kid` of the header; a `kid` in the payload must be the same.
+    /// Verifies a signature, allocates, and takes a lock of the client's group.
     pub fn validate_client_assertion(
         &self,
         text: impl AsRef<[u8]>,
@@ -48,6 +55,30 @@ impl Validator {
     ) -> Result<ClientAssertion, Inactive> {
         let text = text.as_ref();
         let now = self.check_signed(text)?;
+        let assertion = self.assertion(text, audience, now)?;
+        self.live.keyring.take(&assertion, now)?;
+        Ok(assertion)
+    }
+
+    /// The same for clients that show one assertion many times, as Frontier's service users do for
+    /// hours: whoever sees one can use it until it expires. Needs neither `jti` nor `iat`, and
+    /// remembers nothing.
+    pub fn validate_reusable_client_assertion(
+        &self,
+        text: impl AsRef<[u8]>,
+        audience: &str,
+    ) -> Result<ClientAssertion, Inactive> {
+        let text = text.as_ref();
+        let now = self.check_signed(text)?;
+        self.assertion(text, audience, now)
+    }
+
+    fn assertion(
+        &self,
+        text: &[u8],
+        audience: &str,
+        now: u64,
+    ) -> Result<ClientAssertion, Inactive> {
         let grants = &self.live.grants;
         let is_disabled = |grant| grants.least_alive(grant) & CLIENT_DISABLED != 0;
         self.live

@@ -1,7 +1,8 @@
 //! `hallpass jwt`: verifies JWTs from standard input, one or many, with keys from a file.
 
+use std::fmt;
 use std::io::{self, BufRead, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,8 +11,8 @@ use hallpass::Inactive;
 use hallpass::jwt::{Algorithm, Expect, KeySet, VerifyingKey, verify, verify_jws};
 use serde_json::{Map, Value, json};
 
-use crate::jwt_store;
 use crate::output::Output;
+use crate::{jwt_client, jwt_foreign, jwt_store};
 
 /// A token has at most 8 KiB and a key set at most 64 KiB: a longer line is no case.
 const LINE_BYTES_MAX: u64 = 256 * 1024;
@@ -36,14 +37,24 @@ pub(crate) enum JwtCommand {
     Jwks(jwt_store::ListArgs),
     /// Issues a token that the store can revoke, and prints it this once.
     Issue(jwt_store::IssueArgs),
+    /// Clients that sign for themselves: makes, takes in, lists and revokes their keys.
+    #[command(subcommand)]
+    Client(jwt_client::ClientCommand),
+    /// Tokens of other issuers: revokes and validates them.
+    #[command(subcommand)]
+    Foreign(jwt_foreign::ForeignCommand),
 }
 
 /// Arguments of `hallpass jwt verify`.
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
     /// The key set: a JWK set as JSON. With --batch, for the cases that bring no keys.
-    #[arg(long, value_name = "FILE", required_unless_present = "batch")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["batch", "pem"])]
     jwks: Option<PathBuf>,
+    /// The key instead of a set: a public key or a certificate as PEM. It verifies tokens whatever
+    /// `kid` they name, of the algorithm --alg only.
+    #[arg(long, value_name = "FILE", conflicts_with = "jwks", requires = "alg")]
+    pem: Option<PathBuf>,
     /// Only keys of this algorithm; a key that states none is pinned to it.
     #[arg(long)]
     alg: Option<String>,
@@ -76,15 +87,16 @@ pub(crate) struct VerifyArgs {
     jws: bool,
 }
 
+/// Whose rules a token is judged by.
 #[derive(Clone, Copy, ValueEnum)]
-enum Profile {
+pub(crate) enum Profile {
     Strict,
     Flipt,
     Frontier,
 }
 
 impl Profile {
-    fn expect(self) -> Expect {
+    pub(crate) fn expect(self) -> Expect {
         match self {
             Self::Strict => Expect::new(),
             Self::Flipt => Expect::flipt(),
@@ -102,6 +114,8 @@ pub(crate) fn run(command: &JwtCommand, output: Output) -> ExitCode {
         JwtCommand::Keys(args) => jwt_store::keys(args, output),
         JwtCommand::Jwks(args) => jwt_store::jwks(args, output),
         JwtCommand::Issue(args) => jwt_store::issue(args, output),
+        JwtCommand::Client(command) => jwt_client::run(command, output),
+        JwtCommand::Foreign(command) => jwt_foreign::run(command, output),
     };
     match done {
         Ok(verdict) => verdict.into(),
@@ -121,7 +135,7 @@ fn run_verify(args: &VerifyArgs) -> ExitCode {
 type Failure = String;
 
 fn one(args: &VerifyArgs) -> Result<ExitCode, Failure> {
-    let keys = key_file(args)?.ok_or("--jwks is missing")?;
+    let keys = key_file(args)?.ok_or("--jwks or --pem is missing")?;
     let mut token = Vec::new();
     let read = io::stdin()
         .lock()
@@ -285,22 +299,39 @@ fn json_text(value: &Value) -> String {
 }
 
 fn key_file(args: &VerifyArgs) -> Result<Option<KeySet>, Failure> {
-    let Some(path) = &args.jwks else {
-        return Ok(None);
-    };
-    let algorithm = match &args.alg {
+    match (&args.jwks, &args.pem) {
+        (None, None) => Ok(None),
+        (jwks, pem) => {
+            keys_of_files(jwks.as_deref(), pem.as_deref(), args.alg.as_deref()).map(Some)
+        }
+    }
+}
+
+/// The keys in the one of the files that is given, of the algorithm if one is given.
+pub(crate) fn keys_of_files(
+    jwks: Option<&Path>,
+    pem: Option<&Path>,
+    algorithm: Option<&str>,
+) -> Result<KeySet, Failure> {
+    let algorithm = match algorithm {
         None => None,
         Some(name) => Some(Algorithm::from_name(name).ok_or(format!("no algorithm {name:?}"))?),
     };
-    let shown = path.display();
-    let text = std::fs::read(path).map_err(|error| format!("{shown}: {error}"))?;
-    let keys = KeySet::from_jwks(&text, algorithm).map_err(|error| format!("{shown}: {error}"))?;
+    let path = jwks.or(pem).ok_or("no file with keys was named")?;
+    let refused = |why: &dyn fmt::Display| format!("{}: {why}", path.display());
+    let text = std::fs::read(path).map_err(|error| refused(&error))?;
+    if jwks.is_none() {
+        let algorithm = algorithm.ok_or("a PEM does not say its algorithm: add --alg")?;
+        let text = std::str::from_utf8(&text).unwrap_or_default();
+        let key = VerifyingKey::from_pem(text, algorithm).map_err(|error| refused(&error))?;
+        return Ok(KeySet::from(key.for_any_kid()));
+    }
+    let keys = KeySet::from_jwks(&text, algorithm).map_err(|error| refused(&error))?;
     match algorithm {
-        None => Ok(Some(keys)),
-        Some(algorithm) => match keys.of_algorithm(algorithm) {
-            Some(keys) => Ok(Some(keys)),
-            None => Err(format!("{shown}: no key for {algorithm}")),
-        },
+        None => Ok(keys),
+        Some(algorithm) => keys
+            .of_algorithm(algorithm)
+            .ok_or_else(|| refused(&format!("no key for {algorithm}"))),
     }
 }
 

@@ -83,7 +83,7 @@ pub(crate) struct IssueArgs {
 
 /// The algorithms that sign.
 #[derive(Clone, Copy, ValueEnum)]
-enum AlgName {
+pub(crate) enum AlgName {
     #[value(name = "EdDSA")]
     EdDsa,
     #[value(name = "ES256")]

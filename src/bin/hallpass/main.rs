@@ -10,6 +10,10 @@ mod issue;
 #[cfg(feature = "jwt")]
 mod jwt;
 #[cfg(feature = "jwt")]
+mod jwt_client;
+#[cfg(feature = "jwt")]
+mod jwt_foreign;
+#[cfg(feature = "jwt")]
 mod jwt_store;
 mod list;
 mod measure;
@@ -85,7 +89,8 @@ enum Command {
     /// Exits with 1 if a line could not be read as a request; the others are answered all the
     /// same.
     Explain(explain::Args),
-    /// Signed tokens: verifies them; makes, rotates and retires keys; issues.
+    /// Signed tokens: verifies them; makes, rotates and retires keys; issues; keys of clients, tokens
+    /// of other issuers.
     #[cfg(feature = "jwt")]
     #[command(subcommand)]
     Jwt(jwt::JwtCommand),

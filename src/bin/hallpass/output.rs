@@ -188,6 +188,22 @@ impl Output {
     }
 }
 
+#[cfg(feature = "jwt")]
+impl Output {
+    /// Why something that was shown is inactive, and what its client would be told.
+    pub(crate) fn inactive(self, why: hallpass::Inactive) -> Result<(), Failure> {
+        let (code, message) = (why.code(), why.public_message());
+        let told = serde_json::json!({ "active": false, "code": code, "message": message });
+        self.answer(&told, || {
+            let told = facts(&[
+                ("why", code.to_owned()),
+                ("clients see", message.to_owned()),
+            ]);
+            format!("inactive\n{told}")
+        })
+    }
+}
+
 /// Names and values, one a line, aligned; values that are empty are left out.
 pub(crate) fn facts(facts: &[(&str, String)]) -> String {
     let lines: Vec<String> = facts

@@ -1,0 +1,188 @@
+//! Verifying the keys of an open store: each record against the key in memory, and none left over.
+
+use std::collections::BTreeSet;
+
+use super::Core;
+use super::keys::StoredKey;
+use crate::error::Error;
+use crate::record::KeyRecord;
+
+impl Core {
+    /// Holds a key's record against what memory says of the key. Called while no group is written.
+    pub(super) fn verify_key(&self, kid: &str, record: &KeyRecord) -> Result<(), Error> {
+        let control = self.control()?;
+        let Some(stored) = control.stored_keys.get(kid) else {
+            return Err(Error::corrupt("a key's record has no key in memory"));
+        };
+        let epoch = control.key_epoch(record.number);
+        let numbered = record.number == 0 || epoch == stored.record.epoch;
+        if !(numbered && agrees(record, &stored.record) && self.is_usable(kid, stored)?) {
+            return Err(Error::corrupt(
+                "a key's record and the key in memory differ",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Fails if memory has a durable key that is not among those with a record.
+    pub(super) fn verify_no_more_keys(&self, kids: &BTreeSet<Box<str>>) -> Result<(), Error> {
+        let control = self.control()?;
+        let mut durable = control.stored_keys.iter().filter(|(_, key)| key.is_durable);
+        if durable.any(|(kid, _)| !kids.contains(kid)) {
+            return Err(Error::corrupt("memory holds a key that has no record"));
+        }
+        Ok(())
+    }
+
+    /// Whether the key in memory is the one that its record describes.
+    fn is_usable(&self, kid: &str, stored: &StoredKey) -> Result<bool, Error> {
+        let record = &stored.record;
+        if let Some(key) = &stored.verifying {
+            let public = key.to_jwk().unwrap_or_default();
+            let is_this = key.kid() == Some(kid) && key.algorithm() == record.algorithm()?;
+            if !is_this || public != *record.public {
+                return Ok(false);
+            }
+        }
+        if let Some(key) = &stored.signing
+            && !record.private.is_empty()
+        {
+            return Ok(*self.key_at_rest.unlock(kid, &record.private)? == *key.secret_bytes());
+        }
+        Ok(true)
+    }
+}
+
+/// Memory may be ahead of the disk, for it retires a key first; or behind it by a rotation that it
+/// learns of in the next moment.
+fn agrees(disk: &KeyRecord, memory: &KeyRecord) -> bool {
+    fn lasting(record: &KeyRecord) -> (u16, u8, u64, &str, &str) {
+        let KeyRecord {
+            number,
+            algorithm,
+            created_at,
+            client,
+            public,
+            ..
+        } = record;
+        (*number, *algorithm, *created_at, client, public)
+    }
+    let retired_ahead = memory.epoch != 0 && disk.epoch == 0;
+    let rotated_behind = memory.client.is_empty() && *disk == memory.demoted();
+    lasting(disk) == lasting(memory) && (disk == memory || rotated_behind || retired_ahead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::jwt::{Algorithm, SigningKey};
+    use crate::options::Options;
+    use crate::store::Store;
+
+    fn store() -> (Store, [Box<str>; 3]) {
+        let store = Options::new().open_fake(FakeDisk::new()).unwrap();
+        let kids = [
+            store.generate_signing_key(Algorithm::EdDsa).unwrap().kid,
+            store.generate_signing_key(Algorithm::Hs256).unwrap().kid,
+            store
+                .generate_client_key("c", Algorithm::Es256)
+                .unwrap()
+                .info
+                .kid,
+        ];
+        (store, kids.map(Into::into))
+    }
+
+    /// What `verify` says once memory was changed behind the store's back.
+    fn after(change: impl Fn(&mut StoredKey)) {
+        let (store, kids) = store();
+        assert_eq!(store.verify().unwrap().keys, 3);
+        for kid in &kids {
+            let mut control = store.core.control().unwrap();
+            let stored = control.stored_keys.get_mut(kid).unwrap();
+            let good = stored.record.clone();
+            change(stored);
+            let is_changed = stored.record != good;
+            drop(control);
+            let refused = matches!(store.verify(), Err(Error::Corrupt { .. }));
+            assert_eq!(refused, is_changed);
+            store
+                .core
+                .control()
+                .unwrap()
+                .stored_keys
+                .get_mut(kid)
+                .unwrap()
+                .record = good;
+            store.verify().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_key_that_differs_from_its_record_is_corrupt() {
+        after(|key| key.record.number += 1);
+        after(|key| key.record.algorithm ^= 1);
+        after(|key| key.record.created_at += 1);
+        after(|key| key.record.client = "another".into());
+        after(|key| key.record.public = "{}".into());
+        after(|key| key.record.signs ^= true);
+        after(|key| {
+            if let Some(byte) = key.record.private.last_mut() {
+                *byte ^= 1;
+            }
+        });
+    }
+
+    #[test]
+    fn a_key_that_is_another_than_its_record_says_is_corrupt() {
+        let (store, kids) = store();
+        let other = SigningKey::generate(Algorithm::EdDsa).unwrap();
+        let mut control = store.core.control().unwrap();
+        let stored = control.stored_keys.get_mut(&kids[0]).unwrap();
+        let good = stored.signing.replace(std::sync::Arc::new(other));
+        drop(control);
+        assert!(store.verify().is_err());
+        let mut control = store.core.control().unwrap();
+        control.stored_keys.get_mut(&kids[0]).unwrap().signing = good;
+        let taken = control.stored_keys.remove(&kids[1]).unwrap();
+        drop(control);
+        assert!(store.verify().is_err(), "a record without a key");
+        let mut control = store.core.control().unwrap();
+        control.stored_keys.insert("another".into(), taken);
+        drop(control);
+        assert!(store.verify().is_err(), "and a key without a record");
+    }
+
+    #[test]
+    fn keys_in_every_state_agree_with_their_records() {
+        let (store, kids) = store();
+        store.rotate_signing_key(Algorithm::EdDsa).unwrap();
+        store.rotate_signing_key(Algorithm::Hs256).unwrap();
+        assert_eq!(store.verify().unwrap().keys, 5);
+        assert!(store.retire_key(&kids[0]).unwrap());
+        assert!(store.revoke_client_key(&kids[2]).unwrap());
+        assert_eq!(store.verify().unwrap().keys, 4);
+    }
+
+    #[test]
+    fn verifying_while_keys_come_and_go_finds_no_fault() {
+        let (store, _) = store();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..30 {
+                    let key = store.rotate_signing_key(Algorithm::EdDsa).unwrap();
+                    let made = store.generate_client_key("d", Algorithm::EdDsa).unwrap();
+                    store.retire_key(&key.kid).unwrap();
+                    store.revoke_client_key(&made.info.kid).unwrap();
+                }
+                done.store(true, std::sync::atomic::Ordering::Release);
+            });
+            while !done.load(std::sync::atomic::Ordering::Acquire) {
+                store.verify().unwrap();
+            }
+        });
+        store.verify().unwrap();
+    }
+}
