@@ -121,8 +121,8 @@ pub use public_answer::PublicAnswer;
 pub use scope::Scopes;
 pub use secret::Secret;
 pub use store::{
-    ClientInfo, Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus,
-    Verified,
+    BackedUp, ClientInfo, Compacted, LostRevocations, Page, Purged, Restored, Revocation,
+    RevokeReason, Stats, Store, TokenInfo, TokenStatus, Verified,
 };
 #[cfg(feature = "jwt")]
 pub use store::{KeyInfo, KeyState, NewClientKey};

@@ -1,10 +1,13 @@
 //! The control plane: opens, issues, revokes, lists, purges. It does I/O and can fail.
 
+mod backup;
+mod backup_file;
 mod change;
 mod client;
 #[cfg(feature = "jwt")]
 mod client_keys;
 mod closed;
+mod compact;
 mod control;
 mod expire;
 mod fill;
@@ -18,10 +21,12 @@ mod key_at_rest;
 #[cfg(feature = "jwt")]
 mod keys;
 mod list;
+mod new_store;
 #[cfg(feature = "testkit")]
 mod only_memory;
 mod open;
 mod purge;
+mod restore;
 mod revoke;
 #[cfg(feature = "jwt")]
 mod ring;
@@ -47,13 +52,16 @@ use change::Change;
 use control::Control;
 use folder::Folder;
 
+pub use backup::BackedUp;
 pub use client::ClientInfo;
 #[cfg(feature = "jwt")]
 pub use client_keys::NewClientKey;
+pub use compact::Compacted;
 #[cfg(feature = "jwt")]
 pub use keys::{KeyInfo, KeyState};
 pub use list::{Page, TokenInfo, TokenStatus};
 pub use purge::Purged;
+pub use restore::{LostRevocations, Restored};
 pub use revoke::{Revocation, RevokeReason};
 pub use stats::Stats;
 pub use verify::Verified;
@@ -85,6 +93,10 @@ struct Core {
     sealed: Mutex<Seal>,
     /// Held by the one purge that runs.
     purging: Mutex<()>,
+    /// Held by the one backup that runs.
+    backing_up: Mutex<()>,
+    /// What groups change while a backup copies.
+    watched: Mutex<Option<backup_file::Changes>>,
     purge_grace_secs: u64,
     durability: Durability,
     prefix: String,

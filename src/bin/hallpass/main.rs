@@ -1,7 +1,9 @@
 //! The program's door: arguments in, exit code out. What a subcommand does is in its own file.
 
+mod backup;
 mod bench;
 mod client;
+mod compact;
 mod demo;
 mod expire;
 mod explain;
@@ -12,6 +14,7 @@ mod jwt;
 #[cfg(feature = "jwt")]
 mod jwt_store;
 mod list;
+mod lost;
 mod measure;
 mod open;
 mod output;
@@ -78,6 +81,13 @@ enum Command {
     Stats(stats::Args),
     /// Reads every record, and holds it against what was sealed.
     Verify(verify::Args),
+    /// Writes a backup of a store, without its digest key.
+    Backup(backup::BackupArgs),
+    /// Makes a store from a backup, where none is. What was revoked after the backup was made needs
+    /// a word.
+    Restore(backup::RestoreArgs),
+    /// Gives back the room on the disk that purged tokens have left.
+    Compact(compact::Args),
     /// Measures this machine and this disk, on a store that it removes again.
     Bench(bench::Args),
     /// Says what a profile makes of requests: JSON Lines in, JSON Lines out.
@@ -113,6 +123,9 @@ fn main() -> ExitCode {
         Command::Purge(args) => purge::run(args, output),
         Command::Stats(args) => stats::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::Backup(args) => backup::backup(args, output),
+        Command::Restore(args) => backup::restore(args, output),
+        Command::Compact(args) => compact::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Explain(args) => explain::run(args),
         #[cfg(feature = "jwt")]
