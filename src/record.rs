@@ -178,7 +178,9 @@ pub(crate) fn open<'b>(
 }
 
 /// What `bytes` may begin with: a record, its bytes, and the MAC at their end, which is not checked.
-pub(crate) fn decode_prefix<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<(T, &[u8], u128)> {
+pub(crate) fn decode_prefix<T: for<'de> Deserialize<'de>>(
+    bytes: &[u8],
+) -> Option<(T, &[u8], u128)> {
     let body = bytes.strip_prefix(&[VERSION])?;
     let body = body.get(..BODY_MAX_BYTES).unwrap_or(body);
     let (record, read) = bincode::serde::decode_from_slice(body, config()).ok()?;

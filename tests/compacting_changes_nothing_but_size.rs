@@ -100,7 +100,7 @@ fn a_compacted_store_answers_the_same_from_less_room() {
     let again = Store::compact(dir.path(), Options::new()).unwrap();
     assert_eq!(again.generation, compacted.generation);
     is_the_same(dir.path(), &known);
-    for leftover in ["data.new", "data.old"] {
+    for leftover in ["data.compact-new", "data.compact-old"] {
         assert!(!dir.path().join(leftover).exists(), "{leftover}");
     }
 }
@@ -125,11 +125,14 @@ fn a_crash_between_any_two_steps_leaves_the_store_whole() {
         }
         path
     };
-    let written = at("written", &[(old, "data"), (new, "data.new")]);
-    let half = at("half", &[(old, "data.old"), (new, "data.new")]);
-    let swapped = at("swapped", &[(new, "data"), (old, "data.old")]);
-    let torn = at("torn", &[(old, "data"), (new, "data.new")]);
-    fs::write(torn.join("data.new/db"), b"torn").unwrap();
+    let written = at("written", &[(old, "data"), (new, "data.compact-new")]);
+    let half = at(
+        "half",
+        &[(old, "data.compact-old"), (new, "data.compact-new")],
+    );
+    let swapped = at("swapped", &[(new, "data"), (old, "data.compact-old")]);
+    let torn = at("torn", &[(old, "data"), (new, "data.compact-new")]);
+    fs::write(torn.join("data.compact-new/db"), b"torn").unwrap();
     for path in [&written, &half, &swapped, &torn] {
         let again = dir.path().join("again");
         copy(path, &again);
@@ -139,7 +142,7 @@ fn a_crash_between_any_two_steps_leaves_the_store_whole() {
         fs::remove_dir_all(&again).unwrap();
 
         is_the_same(path, &known);
-        for leftover in ["data.new", "data.old"] {
+        for leftover in ["data.compact-new", "data.compact-old"] {
             assert!(!path.join(leftover).exists(), "{path:?}: {leftover}");
         }
     }

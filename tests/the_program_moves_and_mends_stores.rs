@@ -1,5 +1,5 @@
-//! The program's verbs on whole stores: backup, restore, compact. Their answers, their exit codes,
-//! and what they never print.
+//! The program's verbs on whole stores: backup, restore, export, import, repair, compact. Their
+//! answers, their exit codes, and what they never print.
 
 mod program;
 
@@ -106,4 +106,90 @@ fn compacting_gives_back_room() {
     drop(open);
     let ran = run(on(store, "compact"));
     assert!(ran.code == 0 && ran.stdout.contains("1 tokens"), "{ran:?}");
+}
+
+#[test]
+fn an_export_is_read_by_anybody_and_imported_with_digests() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, new) = (&dir.path().join("store"), &dir.path().join("new"));
+    let file = dir.path().join("export.jsonl").display().to_string();
+    let key = store.join("digest.key").display().to_string();
+    let (id, secret) = issue(store, "--lifetime 1h --metadata team=red");
+    let shown = run(on(store, "export"));
+    assert_eq!(shown.code, 0);
+    let lines: Vec<serde_json::Value> = shown
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[2]["token"]["id"], value!(id));
+    assert_eq!(lines[2]["token"]["metadata"], value!({ "team": "red" }));
+    assert!(lines[2]["token"]["digest"].is_null());
+    assert!(!shown.stdout.contains(&secret[14..40]));
+    let line = format!("import - --digest-key-file {key} --lost-revocations accept");
+    let ran = run_with(on(new, &format!("{line} --json")), &shown.stdout);
+    assert!(
+        ran.code == 1 && ran.stdout.contains("request.invalid"),
+        "{ran:?}"
+    );
+
+    let (code, told) = json(store, &format!("export --digests {file}"), "");
+    assert_eq!((code, &told["tokens"]), (0, &value!(1)));
+    let (code, told) = json(store, &format!("export {file}"), "");
+    assert_eq!(
+        (code, &told["error"]["code"]),
+        (1, &value!("conflict.path_taken"))
+    );
+    let line = format!("import {file} --digest-key-file {key}");
+    let (code, told) = json(new, &line, "");
+    assert_eq!(
+        (code, &told["error"]["code"]),
+        (1, &value!("store.revocations_may_be_lost"))
+    );
+    assert!(!new.exists());
+    let (code, told) = json(new, &format!("{line} --lost-revocations accept"), "");
+    assert_eq!((code, &told["keys_retired"]), (0, &value!(0)));
+    let validate = format!("validate - --digest-key-file {key}");
+    assert_eq!(run_with(on(new, &validate), &secret).code, 0);
+}
+
+#[test]
+fn a_damaged_store_is_repaired_beside_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, new) = (&dir.path().join("store"), dir.path().join("new"));
+    let (_, secret) = issue(store, "--lifetime 1h");
+    let (revoked, dead) = issue(store, "--lifetime 1h");
+    assert_eq!(run(on(store, &format!("revoke {revoked}"))).code, 0);
+    let db = store.join("data/db");
+    let mut bytes = fs::read(&db).unwrap();
+    bytes[..20].fill(0);
+    fs::write(&db, &bytes).unwrap();
+    assert_eq!(run(on(store, "stats")).code, 2);
+    let line = format!("repair --into {}", new.display());
+    let (code, told) = json(store, &line, "");
+    assert_eq!((code, &told["proven"]), (0, &value!(true)), "{told}");
+    assert_eq!(fs::read(&db).unwrap(), bytes);
+    let (code, told) = json(store, &line, "");
+    assert_eq!(
+        (code, &told["error"]["code"]),
+        (1, &value!("conflict.path_taken"))
+    );
+    let new = &new;
+    assert_eq!(run_with(on(new, "validate -"), &secret).code, 0);
+    assert_eq!(run_with(on(new, "validate -"), &dead).code, 1);
+
+    // Nothing says any more which state was the last.
+    fs::remove_file(store.join("seal")).unwrap();
+    let doubtful = dir.path().join("doubtful");
+    let line = format!("repair --into {}", doubtful.display());
+    let (code, told) = json(store, &line, "");
+    assert_eq!(
+        (code, &told["error"]["code"]),
+        (1, &value!("store.revocations_may_be_lost"))
+    );
+    assert!(!doubtful.exists());
+    let ran = run(on(store, &format!("{line} --lost-revocations revoke-all")));
+    assert!(ran.code == 0 && ran.stdout.contains("revoked"), "{ran:?}");
+    assert_eq!(run_with(on(&doubtful, "validate -"), &secret).code, 1);
 }

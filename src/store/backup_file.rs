@@ -203,13 +203,16 @@ impl Records for Backup {
     }
 }
 
+/// A pair as it stands in the file; without a value, it was removed.
+type Frame = (Tree, Vec<u8>, Option<Vec<u8>>);
+
 /// The pairs of a part.
 struct Frames {
     file: BufReader<Positioned>,
 }
 
 impl Frames {
-    fn read(&mut self) -> Result<(Tree, Vec<u8>, Option<Vec<u8>>), DiskError> {
+    fn read(&mut self) -> Result<Frame, DiskError> {
         let mut head = [0; 9];
         self.file.read_exact(&mut head).map_err(torn)?;
         let [kind, lengths @ ..] = head;
@@ -235,7 +238,7 @@ impl Frames {
 }
 
 impl Iterator for Frames {
-    type Item = Result<(Tree, Vec<u8>, Option<Vec<u8>>), DiskError>;
+    type Item = Result<Frame, DiskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let file = self.file.get_ref();

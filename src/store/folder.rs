@@ -2,13 +2,13 @@
 //! before sled may touch anything.
 //!
 //! ```text
-//! <path>/lock         held while the store is open
-//! <path>/digest.key   the digest key, unless it is kept outside; readable by its owner only
-//! <path>/seal         the sidecar
-//! <path>/closed       the mark of a clean close; gone while the store is open
-//! <path>/data/        sled's files
-//! <path>/data.new/    what compacting writes, until it takes the place of data/
-//! <path>/data.old/    what data/ was until then
+//! <path>/lock               held while the store is open
+//! <path>/digest.key         the digest key, unless it is kept outside; readable by its owner only
+//! <path>/seal               the sidecar
+//! <path>/closed             the mark of a clean close; gone while the store is open
+//! <path>/data/              sled's files
+//! <path>/data.compact-new/  what compacting writes, until it takes the place of data/
+//! <path>/data.compact-old/  what data/ was until then
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -85,11 +85,11 @@ impl Folder {
 
     /// Where compacting writes.
     pub(super) fn new_data(&self) -> PathBuf {
-        self.path.join("data.new")
+        self.path.join("data.compact-new")
     }
 
     fn old_data(&self) -> PathBuf {
-        self.path.join("data.old")
+        self.path.join("data.compact-old")
     }
 
     /// Lets the database that compacting wrote take the place of the other. Both hold the same, and
@@ -244,6 +244,11 @@ fn check_is_ours(path: &Path, create: bool) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Where a folder keeps its key, if it does.
+pub(super) fn key_file(folder: &Folder) -> PathBuf {
+    folder.path.join("digest.key")
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

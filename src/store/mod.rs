@@ -2,6 +2,7 @@
 
 mod backup;
 mod backup_file;
+mod carve;
 mod change;
 mod client;
 #[cfg(feature = "jwt")]
@@ -10,11 +11,17 @@ mod closed;
 mod compact;
 mod control;
 mod expire;
+#[cfg(feature = "export")]
+mod export;
+#[cfg(feature = "export")]
+mod export_lines;
 mod fill;
 mod find;
 mod folder;
 #[cfg(feature = "jwt")]
 mod foreign;
+#[cfg(feature = "export")]
+mod import;
 mod issue;
 #[cfg(feature = "jwt")]
 mod key_at_rest;
@@ -26,10 +33,13 @@ mod new_store;
 mod only_memory;
 mod open;
 mod purge;
+mod repair;
+mod repair_plan;
 mod restore;
 mod revoke;
 #[cfg(feature = "jwt")]
 mod ring;
+mod salvage;
 mod scan;
 #[cfg(feature = "jwt")]
 mod sign;
@@ -57,10 +67,15 @@ pub use client::ClientInfo;
 #[cfg(feature = "jwt")]
 pub use client_keys::NewClientKey;
 pub use compact::Compacted;
+#[cfg(feature = "export")]
+pub use export::{Digests, Exported};
+#[cfg(feature = "export")]
+pub use import::Imported;
 #[cfg(feature = "jwt")]
 pub use keys::{KeyInfo, KeyState};
 pub use list::{Page, TokenInfo, TokenStatus};
 pub use purge::Purged;
+pub use repair::Repaired;
 pub use restore::{LostRevocations, Restored};
 pub use revoke::{Revocation, RevokeReason};
 pub use stats::Stats;

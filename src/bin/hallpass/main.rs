@@ -20,12 +20,15 @@ mod open;
 mod output;
 mod progress;
 mod purge;
+mod repair;
 mod revoke;
 mod secret_input;
+mod show;
 mod stats;
 mod temporary;
 mod time;
 mod token;
+mod transfer;
 mod validate;
 mod verify;
 
@@ -86,6 +89,13 @@ enum Command {
     /// Makes a store from a backup, where none is. What was revoked after the backup was made needs
     /// a word.
     Restore(backup::RestoreArgs),
+    /// Writes all records as JSON Lines, without secrets: for reading, or, with digests, for moving.
+    Export(transfer::ExportArgs),
+    /// Makes a store from an export with digests, where none is. What was revoked after the export
+    /// was made needs a word.
+    Import(transfer::ImportArgs),
+    /// Makes a new store from what of a damaged one is intact.
+    Repair(repair::Args),
     /// Gives back the room on the disk that purged tokens have left.
     Compact(compact::Args),
     /// Measures this machine and this disk, on a store that it removes again.
@@ -125,6 +135,9 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args, output),
         Command::Backup(args) => backup::backup(args, output),
         Command::Restore(args) => backup::restore(args, output),
+        Command::Export(args) => transfer::export(args, output),
+        Command::Import(args) => transfer::import(args, output),
+        Command::Repair(args) => repair::run(args, output),
         Command::Compact(args) => compact::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Explain(args) => explain::run(args),
