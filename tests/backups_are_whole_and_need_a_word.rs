@@ -149,8 +149,11 @@ fn an_old_backup_needs_a_word_about_what_was_revoked_since() {
         assert!(store.validator().validate(one.secret.expose()).is_ok());
     }
 
-    let all = restore("killed", 0, LostRevocations::RevokeAll).unwrap();
+    let all = restore("younger", 0, LostRevocations::RevokeAll).unwrap();
     assert!(all.revoked_all && all.generation > told.generation);
+    // What is known elsewhere of the generation goes on to hold.
+    let all = restore("killed", newest + 7, LostRevocations::RevokeAll).unwrap();
+    assert_eq!(all.generation, newest + 7);
     let store = open(&dir.path().join("killed"));
     store.verify().unwrap();
     for one in [&revoked, &killed] {

@@ -108,6 +108,64 @@ fn compacting_gives_back_room() {
     assert!(ran.code == 0 && ran.stdout.contains("1 tokens"), "{ran:?}");
 }
 
+/// A short form; HALLPASS_KILLS makes it longer.
+#[test]
+fn killed_at_any_moment_it_leaves_the_store_whole() {
+    let kills = std::env::var("HALLPASS_KILLS").map_or(6, |text| text.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let store = &dir.path().join("store");
+    let ran = run(on(
+        store,
+        "issue --client churn --lifetime 1h --count 20000",
+    ));
+    assert_eq!(ran.code, 0);
+    let (_, secret) = issue(store, "--lifetime 1h");
+    let (_, stats) = json(store, "stats", "");
+    let (backup, new) = (dir.path().join("backup"), dir.path().join("new"));
+    let key = store.join("digest.key").display().to_string();
+    let backup_line = format!("backup {}", backup.display());
+    let restore_line = format!(
+        "restore {} --digest-key-file {key} --lost-revocations accept",
+        backup.display()
+    );
+    let mut ended = 0;
+    for kill in 0..kills {
+        // Where nothing was killed, each takes some tenths of a second here.
+        let after = std::time::Duration::from_millis(20 + 73 * (kill % 6));
+        for (at, line) in [
+            (store, "compact"),
+            (store, &*backup_line),
+            (&new, &*restore_line),
+        ] {
+            let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_hallpass"))
+                .args(on(at, line))
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(after);
+            let _ = program.kill();
+            ended += u64::from(program.wait().unwrap().success());
+            if line == backup_line && !backup.exists() {
+                let _ = fs::remove_file(dir.path().join("backup.unfinished"));
+                assert_eq!(run(on(store, &backup_line)).code, 0);
+            }
+        }
+        // What has its name is whole; what has not is not there.
+        if new.exists() {
+            let line = format!("validate - --digest-key-file {key}");
+            assert_eq!(run_with(on(&new, &line), &secret).code, 0);
+            fs::remove_dir_all(&new).unwrap();
+        }
+        let _ = fs::remove_dir_all(dir.path().join("new.unfinished"));
+        fs::remove_file(&backup).unwrap();
+        assert_eq!(run_with(on(store, "validate -"), &secret).code, 0);
+        let (code, sound) = json(store, "verify", "");
+        assert_eq!((code, &sound["tokens"]), (0, &stats["tokens"]));
+    }
+    assert!(ended < 3 * kills, "nothing was killed");
+}
+
 #[test]
 fn an_export_is_read_by_anybody_and_imported_with_digests() {
     let dir = tempfile::tempdir().unwrap();

@@ -83,7 +83,7 @@ impl Store {
         let mut like = seal;
         if lost == LostRevocations::RevokeAll {
             import.new.revoke_all_before(import.epoch);
-            like.generation += 1;
+            like.generation = options.least_generation.max(like.generation + 1);
         }
         import.all(&mut lines, &key)?;
         like.last_id = like.last_id.max(import.epoch.as_u64());

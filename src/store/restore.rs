@@ -55,7 +55,9 @@ impl Store {
     ///
     /// **Tokens that were revoked after the backup was made are active in it.** So a backup is
     /// restored as it is only if [`Options::least_generation`] says which generation it must have at
-    /// least, and it has; otherwise `lost` must say what is wanted.
+    /// least, and it has; otherwise `lost` must say what is wanted. With
+    /// [`LostRevocations::RevokeAll`] nothing can live again, so an older one will do, and the new
+    /// store gets that generation.
     ///
     /// Of `options` it takes the digest key, which must be given: it is in no backup, and is not put
     /// into the folder. Furthermore the least generation, the cache size, the clock, and who is told
@@ -63,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::RevocationsMayBeLost`], [`Error::RolledBack`] if the backup has less than the least
-    /// generation, [`Error::PathTaken`], [`Error::Corrupt`], [`Error::WrongDigestKey`],
+    /// generation and not all is revoked, [`Error::PathTaken`], [`Error::Corrupt`], [`Error::WrongDigestKey`],
     /// [`Error::Io`]: no store was made.
     pub fn restore(
         backup: impl AsRef<Path>,
@@ -100,6 +102,9 @@ pub(super) fn may_be_used(
     lost: LostRevocations,
 ) -> Result<(), Error> {
     let (found, required) = (seal.generation, options.least_generation);
+    if lost == LostRevocations::RevokeAll {
+        return Ok(());
+    }
     if found < required {
         return Err(Error::RolledBack { found, required });
     }
@@ -138,7 +143,7 @@ impl Source<'_> {
         let mut like = self.seal.clone();
         if lost == LostRevocations::RevokeAll {
             new.revoke_all_before(next_id(&like, options)?);
-            like.generation += 1;
+            like.generation = options.least_generation.max(like.generation + 1);
         }
         scan_records(self.records, key, self.seal, &mut new)?;
         let seal = new.finish(&like, self.store_record)?;
