@@ -90,8 +90,8 @@ impl Store {
 /// The key, which must be given where there is no folder to find it in.
 pub(super) fn needed_key(options: &Options) -> Result<&DigestKey, Error> {
     options.digest_key.as_ref().ok_or(Error::Invalid {
-        what: "call without a digest key",
-        why: "what was backed up or exported does not hold it; supply the key of the store it is from",
+        what: "digest key",
+        why: "none was given, and neither a backup nor an export holds it; supply that of the store",
     })
 }
 
@@ -109,7 +109,9 @@ pub(super) fn may_be_used(
         return Err(Error::RolledBack { found, required });
     }
     if required == 0 && lost == LostRevocations::Refuse {
-        let why = format!("it is of generation {found}, and nothing says that none came after it");
+        let why = format!(
+            "this copy of the store is of generation {found}, and nothing says that none came after it"
+        );
         return Err(Error::RevocationsMayBeLost { why });
     }
     Ok(())

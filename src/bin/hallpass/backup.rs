@@ -9,10 +9,6 @@ use crate::open::StoreArgs;
 use crate::output::{Failure, Output, Verdict, grouped};
 use crate::progress;
 
-/// What spares the word in `restore` and `import`.
-pub(crate) const SPARED: &str =
-    "; or with --least-generation, if you know the generation that the store had last";
-
 /// Arguments of `backup`.
 #[derive(clap::Args)]
 pub(crate) struct BackupArgs {
@@ -56,7 +52,7 @@ pub(crate) fn restore(args: &RestoreArgs, output: Output) -> Result<Verdict, Fai
     let options = progress::told_to(Options::new(), progress::When::Terminal);
     let options = args.store.how.options(options)?;
     let restored = Store::restore(&args.file, &args.store.store, options, args.lost.word())
-        .map_err(|error| explained(error, SPARED))?;
+        .map_err(explained)?;
     tell("restored", &restored, output)?;
     Ok(Verdict::Yes)
 }

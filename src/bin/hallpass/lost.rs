@@ -34,12 +34,12 @@ impl LostArgs {
 }
 
 /// Says how the word is given to this program, and what spares it.
-pub(crate) fn explained(error: Error, spared_by: &str) -> Failure {
+pub(crate) fn explained(error: Error) -> Failure {
     match error {
         Error::RevocationsMayBeLost { .. } => Failure::Refused {
             code: error.code(),
             message: format!(
-                "{error}: with --lost-revocations revoke-all or --lost-revocations accept{spared_by}"
+                "{error}: with --lost-revocations revoke-all or --lost-revocations accept; or with --least-generation, if you know the generation that the store had last"
             ),
         },
         error => error.into(),

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     let options = progress::told_to(Options::new(), progress::When::Terminal);
     let options = args.store.how.options(options)?;
     let done = Store::repair(&args.store.store, &args.into, options, args.lost.word())
-        .map_err(|error| explained(error, ""))?;
+        .map_err(explained)?;
     output.answer(&done, || {
         let mut told = format!(
             "saved {} tokens of {} clients, generation {}",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use hallpass::{Digests, Options, Store};
 
-use crate::backup::{SPARED, tell};
+use crate::backup::tell;
 use crate::lost::{LostArgs, explained};
 use crate::open::StoreArgs;
 use crate::output::{Failure, Output, Verdict, grouped};
@@ -106,7 +106,7 @@ pub(crate) fn import(args: &ImportArgs, output: Output) -> Result<Verdict, Failu
         let file = File::open(&args.file).map_err(Failure::io("opening the export"))?;
         Store::import(BufReader::new(file), to, options, lost)
     };
-    let made = made.map_err(|error| explained(error, SPARED))?;
+    let made = made.map_err(explained)?;
     if output.json {
         output.object(&made)?;
         return Ok(Verdict::Yes);
