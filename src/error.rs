@@ -41,6 +41,22 @@ pub enum Error {
         /// The path as given.
         path: PathBuf,
     },
+    /// Something stands where a new store, or a new file, was to be made.
+    #[error(
+        "{path} is there already: nothing was written; give a path where nothing is, or move away what is there"
+    )]
+    PathTaken {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// Tokens may have been revoked that would live again in the new store.
+    #[error(
+        "{why}: tokens that were revoked could live again, so nothing was written; say whether all of them are to be revoked, or the loss is accepted"
+    )]
+    RevocationsMayBeLost {
+        /// Where they may have been lost.
+        why: String,
+    },
     /// The operating system refused a read, a write or a sync.
     #[error("the system failed while {doing}: {source}; {consequence}")]
     Io {
@@ -171,6 +187,8 @@ impl Error {
             Error::NotADirectory { .. } => "store.not_a_directory",
             Error::NotFound { .. } => "store.not_found",
             Error::NotAStore { .. } => "store.not_a_store",
+            Error::PathTaken { .. } => "conflict.path_taken",
+            Error::RevocationsMayBeLost { .. } => "store.revocations_may_be_lost",
             Error::Io { .. } => "store.io",
             Error::Corrupt { .. } => "store.corrupt",
             Error::RolledBack { .. } => "store.rollback",

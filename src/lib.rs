@@ -66,6 +66,13 @@
 //! (unless [`Options::least_generation`] is used), secrecy against root. Bearer tokens can be
 //! replayed by whoever sees them; that is their nature.
 //!
+//! # When something goes wrong
+//! [`Store::backup`] copies a store that serves, and [`Store::restore`] makes a store of it;
+//! [`Store::repair`] makes one of what of a damaged store is provably intact; [`Store::compact`]
+//! gives back the room that sled keeps. With the feature `export`, a store is written as JSON Lines
+//! and read again. None of them writes over a store, and none brings back what was revoked unless
+//! that is asked for in a word: [`LostRevocations`].
+//!
 //! # Limits
 //! In numbers, in [`limits`]. Whatever exceeds one is refused with an error that names it.
 //!
@@ -128,9 +135,11 @@ pub use public_answer::PublicAnswer;
 pub use scope::Scopes;
 pub use secret::Secret;
 pub use store::{
-    ClientInfo, Page, Purged, Revocation, RevokeReason, Stats, Store, TokenInfo, TokenStatus,
-    Verified,
+    BackedUp, ClientInfo, Compacted, LostRevocations, Page, Purged, Repaired, Restored, Revocation,
+    RevokeReason, Stats, Store, TokenInfo, TokenStatus, Verified,
 };
+#[cfg(feature = "export")]
+pub use store::{Digests, Exported, Imported};
 #[cfg(feature = "jwt")]
 pub use store::{KeyInfo, KeyState, NewClientKey};
 pub use token_id::{NotATokenId, TokenId};

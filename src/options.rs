@@ -29,9 +29,11 @@ pub enum Durability {
 /// How far something that takes long has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is under way: `"open"`, `"issue"`, `"purge"`, `"verify"`.
+    /// What is under way: `"open"`, `"issue"`, `"purge"`, `"verify"`, `"backup"`, `"restore"`,
+    /// `"export"`, `"import"`, `"compact"`, `"search"` and `"repair"`, or `"prove"`, which is what
+    /// some of these end with.
     pub doing: &'static str,
-    /// How many records are done.
+    /// How many records are done; of a search, how many bytes.
     pub done: u64,
     /// How many there are in all, where that is known.
     pub total: u64,
@@ -237,7 +239,7 @@ impl Options {
         self
     }
 
-    /// Is called now and then while something takes long: open, bulk issue, purge, verify.
+    /// Is called now and then while something takes long; see [`Progress::doing`].
     pub fn on_progress(mut self, tell: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.on_progress = Some(Arc::new(tell));
         self

@@ -13,13 +13,13 @@ use crate::error::Error;
 use crate::kind::Kind;
 
 /// The version this release writes. Older ones stay readable for ever.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 const MAC_BYTES: usize = 16;
 /// No body is larger: what a decoder may allocate.
 const BODY_MAX_BYTES: usize = 64 * 1024;
 
 /// The key under which records are sealed.
-#[derive(zeroize::ZeroizeOnDrop)]
+#[derive(Clone, zeroize::ZeroizeOnDrop)]
 pub(crate) struct MacKey([u8; 32]);
 
 impl MacKey {
@@ -107,6 +107,13 @@ impl TokenRecord {
     }
 }
 
+impl ClientRecord {
+    /// Whether it says anything. If not, it is not kept: its epoch is below every id to come.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.tokens > 0 || self.disabled || self.foreign
+    }
+}
+
 /// Encodes `record` to stand under `key` in `tree`; also yields its MAC for the seal.
 pub(crate) fn encode<T: Serialize>(
     mac_key: &MacKey,
@@ -168,6 +175,18 @@ pub(crate) fn open<'b>(
         }),
         None => Err(damaged()),
     }
+}
+
+/// What `bytes` may begin with: a record, its bytes, and the MAC at their end, which is not checked.
+pub(crate) fn decode_prefix<T: for<'de> Deserialize<'de>>(
+    bytes: &[u8],
+) -> Option<(T, &[u8], u128)> {
+    let body = bytes.strip_prefix(&[VERSION])?;
+    let body = body.get(..BODY_MAX_BYTES).unwrap_or(body);
+    let (record, read) = bincode::serde::decode_from_slice(body, config()).ok()?;
+    let whole = bytes.get(..1 + read + MAC_BYTES)?;
+    let mac = u128::from_be_bytes(*whole.last_chunk()?);
+    Some((record, whole, mac))
 }
 
 /// Decodes the body of a record whose checksum held. No input may make it allocate beyond the

@@ -12,7 +12,7 @@ use serde_json::json as value;
 const SECRET: &str = "hp_02JEfZmTMB62YqJrz0XgNiavFlXZWWZW68zHQmLmHYK3W2BBQm3";
 
 /// Every subcommand that opens a store which must be there.
-const ON_A_STORE: [&str; 12] = [
+const ON_A_STORE: [&str; 16] = [
     "validate x",
     "revoke x",
     "revoke-all --client acme",
@@ -25,6 +25,10 @@ const ON_A_STORE: [&str; 12] = [
     "purge",
     "stats",
     "verify",
+    "backup no-such-folder/x",
+    "export",
+    "compact",
+    "repair --into no-such-folder/x",
 ];
 
 #[test]

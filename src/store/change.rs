@@ -126,10 +126,9 @@ impl<'a> Group<'a> {
     ) -> Result<(Vec<Write>, Seal), Error> {
         for (client, (old, record)) in std::mem::take(&mut self.clients) {
             let key = client.as_bytes().to_vec();
-            if record.tokens > 0 || record.disabled || record.foreign {
+            if record.is_needed() {
                 self.put(Tree::Clients, key, old, &record)?;
             } else {
-                // Nothing is left to be said of the client: its epoch is below every id to come.
                 self.seal.replace(old, None);
                 self.seal.clients -= 1;
                 self.writes.insert((Tree::Clients, key), None);

@@ -258,6 +258,7 @@ impl Core {
         self.write_durably(&writes, seal.mark(), buffered)
             .map_err(failed_write)?;
         *sealed = seal;
+        self.keep_for_backup(writes);
         self.bring_to_life(changes)
     }
 

@@ -2,11 +2,13 @@
 //! before sled may touch anything.
 //!
 //! ```text
-//! <path>/lock         held while the store is open
-//! <path>/digest.key   the digest key, unless it is kept outside; readable by its owner only
-//! <path>/seal         the sidecar
-//! <path>/closed       the mark of a clean close; gone while the store is open
-//! <path>/data/        sled's files
+//! <path>/lock               held while the store is open
+//! <path>/digest.key         the digest key, unless it is kept outside; readable by its owner only
+//! <path>/seal               the sidecar
+//! <path>/closed             the mark of a clean close; gone while the store is open
+//! <path>/data/              sled's files
+//! <path>/data.compact-new/  what compacting writes, until it takes the place of data/
+//! <path>/data.compact-old/  what data/ was until then
 //! ```
 
 use std::fs::{self, File, TryLockError};
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 use super::closed;
+use super::new_store::sync_folder;
 use crate::digest::DigestKey;
 use crate::error::Error;
 use crate::record::MacKey;
@@ -60,11 +63,15 @@ impl Folder {
             .open(path.join("lock"))
             .map_err(opening("opening the lock file"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: lock,
-                is_flushed: AtomicBool::new(false),
-            }),
+            Ok(()) => {
+                let folder = Self {
+                    path: path.to_owned(),
+                    _lock: lock,
+                    is_flushed: AtomicBool::new(false),
+                };
+                folder.finish_swap()?;
+                Ok(folder)
+            }
             Err(TryLockError::WouldBlock) => Err(Error::Locked {
                 path: path.to_owned(),
             }),
@@ -74,6 +81,50 @@ impl Folder {
 
     pub(super) fn data(&self) -> PathBuf {
         self.path.join("data")
+    }
+
+    /// Where compacting writes.
+    pub(super) fn new_data(&self) -> PathBuf {
+        self.path.join("data.compact-new")
+    }
+
+    fn old_data(&self) -> PathBuf {
+        self.path.join("data.compact-old")
+    }
+
+    /// Lets the database that compacting wrote take the place of the other. Both hold the same, and
+    /// are durable and closed: whichever a crash leaves in place is right.
+    pub(super) fn swap(&self) -> io::Result<()> {
+        remove(&self.old_data())?;
+        fs::rename(self.data(), self.old_data())?;
+        // The second name is not given before the first is given up for good.
+        sync_folder(&self.path)?;
+        fs::rename(self.new_data(), self.data())?;
+        sync_folder(&self.path)?;
+        self.remove_leftovers();
+        Ok(())
+    }
+
+    /// A crash between the two renames left no database in place: the old one goes back.
+    fn finish_swap(&self) -> Result<(), Error> {
+        if self.data().exists() || !self.old_data().exists() {
+            return Ok(());
+        }
+        fs::rename(self.old_data(), self.data())
+            .and_then(|()| sync_folder(&self.path))
+            .map_err(opening("taking back a compaction that was cut short"))
+    }
+
+    /// Removes what a compaction that was cut short has written.
+    pub(super) fn remove_new_data(&self) -> io::Result<()> {
+        remove(&self.new_data())
+    }
+
+    /// Removes what a compaction left behind. Only called when the database in place is known to be
+    /// whole. What cannot be removed costs room, and nothing else.
+    pub(super) fn remove_leftovers(&self) {
+        let _ = remove(&self.new_data());
+        let _ = remove(&self.old_data());
     }
 
     pub(super) fn sidecar(&self) -> PathBuf {
@@ -191,6 +242,18 @@ fn check_is_ours(path: &Path, create: bool) -> Result<(), Error> {
         (0, _) => Err(Error::NotAStore {
             path: path.to_owned(),
         }),
+        _ => Ok(()),
+    }
+}
+
+/// Where a folder keeps its key, if it does.
+pub(super) fn key_file(folder: &Folder) -> PathBuf {
+    folder.path.join("digest.key")
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }

@@ -1,30 +1,45 @@
 //! The control plane: opens, issues, revokes, lists, purges. It does I/O and can fail.
 
+mod backup;
+mod backup_file;
+mod carve;
 mod change;
 mod client;
 #[cfg(feature = "jwt")]
 mod client_keys;
 mod closed;
+mod compact;
 mod control;
 mod expire;
+#[cfg(feature = "export")]
+mod export;
+#[cfg(feature = "export")]
+mod export_lines;
 mod fill;
 mod find;
 mod folder;
 #[cfg(feature = "jwt")]
 mod foreign;
+#[cfg(feature = "export")]
+mod import;
 mod issue;
 #[cfg(feature = "jwt")]
 mod key_at_rest;
 #[cfg(feature = "jwt")]
 mod keys;
 mod list;
+mod new_store;
 #[cfg(feature = "testkit")]
 mod only_memory;
 mod open;
 mod purge;
+mod repair;
+mod repair_plan;
+mod restore;
 mod revoke;
 #[cfg(feature = "jwt")]
 mod ring;
+mod salvage;
 mod scan;
 #[cfg(feature = "jwt")]
 mod sign;
@@ -51,13 +66,21 @@ use change::Change;
 use control::Control;
 use folder::Folder;
 
+pub use backup::BackedUp;
 pub use client::ClientInfo;
 #[cfg(feature = "jwt")]
 pub use client_keys::NewClientKey;
+pub use compact::Compacted;
+#[cfg(feature = "export")]
+pub use export::{Digests, Exported};
+#[cfg(feature = "export")]
+pub use import::Imported;
 #[cfg(feature = "jwt")]
 pub use keys::{KeyInfo, KeyState};
 pub use list::{Page, TokenInfo, TokenStatus};
 pub use purge::Purged;
+pub use repair::Repaired;
+pub use restore::{LostRevocations, Restored};
 pub use revoke::{Revocation, RevokeReason};
 pub use stats::Stats;
 pub use verify::Verified;
@@ -89,6 +112,10 @@ struct Core {
     sealed: Mutex<Seal>,
     /// Held by the one purge that runs.
     purging: Mutex<()>,
+    /// Held by the one backup that runs.
+    backing_up: Mutex<()>,
+    /// What groups change while a backup copies.
+    watched: Mutex<Option<backup_file::Changes>>,
     purge_grace_secs: u64,
     durability: Durability,
     prefix: String,

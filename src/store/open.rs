@@ -20,7 +20,7 @@ use crate::sidecar::{self, Mark};
 
 /// The key of the store's own record in the meta tree:
 /// `format (1) || store id (16) || proof of the digest key (16) || CRC-32 (4)`.
-const STORE_KEY: &[u8] = b"store";
+pub(super) const STORE_KEY: &[u8] = b"store";
 /// How far the clock may stand before a time the store has seen, in seconds: clocks are mended by
 /// minutes; a day is a fault.
 const CLOCK_SLACK_SECS: u64 = 24 * 3600;
@@ -31,7 +31,11 @@ impl Store {
         let key = folder.check(options.digest_key.clone())?;
         folder.begin(options.accept_changed_files)?;
         let disk = SledDisk::open(&folder.data(), &folder.sidecar(), options.cache_bytes)?;
-        Self::open_disk(Box::new(disk), key, Some(folder), options)
+        let store = Self::open_disk(Box::new(disk), key, Some(folder), options)?;
+        if let Some(folder) = &store.core.folder {
+            folder.remove_leftovers();
+        }
+        Ok(store)
     }
 
     #[cfg(any(test, feature = "testkit"))]
@@ -54,12 +58,12 @@ impl Store {
     ) -> Result<Self, Error> {
         let mac_key = MacKey::new(&key);
         let seal = if is_new(&*disk)? {
-            make(&*disk, &mac_key)?
+            let seal = make(&*disk, &mac_key)?;
+            check_generation(&*disk, &mac_key, &seal, options.least_generation)?;
+            seal
         } else {
-            check_store_record(&*disk, &mac_key)?;
-            read_seal(&*disk, &mac_key)?
+            read_checked(&*disk, &mac_key, options.least_generation)?.1
         };
-        check_generation(&*disk, &mac_key, &seal, options.least_generation)?;
         let now_secs = options.clock.now_secs();
         let slack = if options.accept_clock_reset {
             u64::MAX
@@ -101,6 +105,8 @@ impl Store {
             committed: Condvar::new(),
             sealed: Mutex::new(seal),
             purging: Mutex::new(()),
+            backing_up: Mutex::new(()),
+            watched: Mutex::new(None),
             purge_grace_secs: options.purge_grace_secs,
             durability: options.durability,
             prefix: options.prefix,
@@ -144,8 +150,22 @@ fn is_new(disk: &dyn Disk) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Writes the first group: the store's own record and a seal over nothing.
-fn make(disk: &dyn Disk, mac_key: &MacKey) -> Result<Seal, Error> {
+/// The store's own record and its seal, once they are known to be of this key, of a format that is
+/// known, and no older than they must be.
+pub(super) fn read_checked(
+    disk: &dyn Disk,
+    mac_key: &MacKey,
+    least_generation: u64,
+) -> Result<(Vec<u8>, Seal), Error> {
+    let store_record = disk.get(Tree::Meta, STORE_KEY)?.unwrap_or_default();
+    check_store_record(&store_record, mac_key)?;
+    let seal = read_seal(disk, mac_key)?;
+    check_generation(disk, mac_key, &seal, least_generation)?;
+    Ok((store_record, seal))
+}
+
+/// The record of a store that is made now.
+pub(super) fn store_record(mac_key: &MacKey) -> Result<Vec<u8>, Error> {
     let mut store_id = [0; 16];
     crate::secret::fill_random(&mut store_id).map_err(|source| Error::Io {
         doing: "drawing a store id",
@@ -157,7 +177,12 @@ fn make(disk: &dyn Disk, mac_key: &MacKey) -> Result<Seal, Error> {
     let proof = mac_key.mac(Tree::Meta, STORE_KEY, &bytes);
     bytes.extend_from_slice(&proof.to_be_bytes());
     bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
+    Ok(bytes)
+}
 
+/// Writes the first group: the store's own record and a seal over nothing.
+fn make(disk: &dyn Disk, mac_key: &MacKey) -> Result<Seal, Error> {
+    let bytes = store_record(mac_key)?;
     let seal = Seal {
         generation: 1,
         ..Seal::default()
@@ -182,9 +207,8 @@ fn make(disk: &dyn Disk, mac_key: &MacKey) -> Result<Seal, Error> {
 }
 
 /// Tells damage, a newer format and another key apart.
-fn check_store_record(disk: &dyn Disk, mac_key: &MacKey) -> Result<(), Error> {
+pub(super) fn check_store_record(bytes: &[u8], mac_key: &MacKey) -> Result<(), Error> {
     let damaged = || Error::corrupt("the record of the store itself does not match its checksum");
-    let bytes = disk.get(Tree::Meta, STORE_KEY)?.ok_or_else(damaged)?;
     let (rest, checksum) = bytes.split_last_chunk::<4>().ok_or_else(damaged)?;
     if crc32fast::hash(rest).to_be_bytes() != *checksum {
         return Err(damaged());

@@ -1,4 +1,5 @@
-//! One pass over all records that proves, on the way, that nothing is missing, added or changed.
+//! One pass over all records that proves, on the way, that nothing is missing, added or changed:
+//! in a database at open, in a backup when it is restored.
 //!
 //! Every record's MAC is checked and added up against the seal; the tokens of each client are
 //! counted against its record; the secondary index is held against the tokens. Three threads share
@@ -11,7 +12,7 @@ use std::thread;
 
 use super::change::{from_index_key, id_from_key};
 use crate::client_id::ClientId;
-use crate::disk::{Disk, DiskError, Pair, Tree};
+use crate::disk::{Disk, DiskError, Pair, Pairs, Tree};
 use crate::error::Error;
 use crate::record::{self, ClientRecord, KeyRecord, MacKey, TokenRecord};
 use crate::seal::Seal;
@@ -31,6 +32,18 @@ pub(super) trait Visit {
     fn batch_done(&mut self, done: u64) -> Result<(), Error>;
 }
 
+/// Where records are read from.
+pub(super) trait Records: Sync {
+    /// All pairs of a tree.
+    fn pairs(&self, tree: Tree) -> Pairs<'_>;
+}
+
+impl Records for &dyn Disk {
+    fn pairs(&self, tree: Tree) -> Pairs<'_> {
+        self.scan(tree, b"")
+    }
+}
+
 /// Sums over what was found.
 #[derive(Default)]
 struct Found {
@@ -45,33 +58,54 @@ struct Found {
     missing: HashMap<Box<str>, u64>,
 }
 
-/// Shows every record to `visit`, and fails if they are not the ones that were sealed.
+/// Shows every record to `visit`, and fails if they are not the ones that were sealed, or if the
+/// index does not match them.
 pub(super) fn scan(
     disk: &dyn Disk,
     mac_key: &MacKey,
     seal: &Seal,
     visit: &mut dyn Visit,
 ) -> Result<(), Error> {
-    let mut found = Found::default();
-    scan_clients(disk, mac_key, visit, &mut found)?;
-    scan_keys(disk, mac_key, visit, &mut found)?;
-    let index = thread::scope(|scope| {
+    thread::scope(|scope| {
         let index = scope.spawn(|| sum_index(disk));
-        scan_tokens(disk, mac_key, visit, &mut found)?;
-        index
+        let found = scan_all(&disk, mac_key, visit)?;
+        let index = index
             .join()
-            .unwrap_or_else(|_| Err(Error::corrupt("reading the index panicked")))
-    })?;
-    found.check(seal, index)
+            .unwrap_or_else(|_| Err(Error::corrupt("reading the index panicked")))?;
+        found.check(seal)?;
+        found.check_index(index)
+    })
+}
+
+/// The same for records that come without an index.
+pub(super) fn scan_records(
+    records: &dyn Records,
+    mac_key: &MacKey,
+    seal: &Seal,
+    visit: &mut dyn Visit,
+) -> Result<(), Error> {
+    scan_all(records, mac_key, visit)?.check(seal)
+}
+
+fn scan_all(
+    records: &dyn Records,
+    mac_key: &MacKey,
+    visit: &mut dyn Visit,
+) -> Result<Found, Error> {
+    let mut found = Found::default();
+    scan_clients(records, mac_key, visit, &mut found)?;
+    scan_keys(records, mac_key, visit, &mut found)?;
+    scan_tokens(records, mac_key, visit, &mut found)?;
+    Ok(found)
 }
 
 fn scan_clients(
-    disk: &dyn Disk,
+    records: &dyn Records,
     mac_key: &MacKey,
     visit: &mut dyn Visit,
     found: &mut Found,
 ) -> Result<(), Error> {
-    for pair in disk.scan(Tree::Clients, b"") {
+    for pair in records.pairs(Tree::Clients) {
         let (key, bytes) = pair?;
         let (record, mac): (ClientRecord, _) =
             record::decode(mac_key, Tree::Clients, &key, &bytes)?;
@@ -88,12 +122,12 @@ fn scan_clients(
 }
 
 fn scan_keys(
-    disk: &dyn Disk,
+    records: &dyn Records,
     mac_key: &MacKey,
     visit: &mut dyn Visit,
     found: &mut Found,
 ) -> Result<(), Error> {
-    for pair in disk.scan(Tree::Keys, b"") {
+    for pair in records.pairs(Tree::Keys) {
         let (key, bytes) = pair?;
         let (record, mac): (KeyRecord, _) = record::decode(mac_key, Tree::Keys, &key, &bytes)?;
         let kid = std::str::from_utf8(&key)
@@ -106,14 +140,14 @@ fn scan_keys(
 }
 
 fn scan_tokens(
-    disk: &dyn Disk,
+    records: &dyn Records,
     mac_key: &MacKey,
     visit: &mut dyn Visit,
     found: &mut Found,
 ) -> Result<(), Error> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(BATCHES_WAITING);
-        scope.spawn(move || read_ahead(disk, &sender));
+        scope.spawn(move || read_ahead(records, &sender));
         for batch in receiver {
             for (key, bytes) in batch? {
                 let (record, mac): (TokenRecord, _) =
@@ -130,8 +164,8 @@ fn scan_tokens(
 }
 
 /// Reads the token records in batches; ends early when nobody listens any more.
-fn read_ahead(disk: &dyn Disk, sender: &mpsc::SyncSender<Result<Vec<Pair>, DiskError>>) {
-    let mut pairs = disk.scan(Tree::Tokens, b"");
+fn read_ahead(records: &dyn Records, sender: &mpsc::SyncSender<Result<Vec<Pair>, DiskError>>) {
+    let mut pairs = records.pairs(Tree::Tokens);
     loop {
         let batch: Result<Vec<Pair>, DiskError> = pairs.by_ref().take(BATCH).collect();
         let last = batch.as_ref().map_or(true, |batch| batch.len() < BATCH);
@@ -171,7 +205,7 @@ impl Found {
         Ok(())
     }
 
-    fn check(&self, seal: &Seal, index: (u64, u64)) -> Result<(), Error> {
+    fn check(&self, seal: &Seal) -> Result<(), Error> {
         let counted = (self.tokens, self.clients, self.keys);
         let sealed = (seal.tokens, seal.clients, seal.keys);
         if counted != sealed {
@@ -190,6 +224,10 @@ impl Found {
                 "a client has fewer tokens than its record says",
             ));
         }
+        Ok(())
+    }
+
+    fn check_index(&self, index: (u64, u64)) -> Result<(), Error> {
         if index != (self.tokens, self.pairs_sum) {
             return Err(Error::corrupt(format!(
                 "the index of clients has {} entries that do not match {} tokens",

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hallpass::credential::{Profile, Request, Scratch};
-use hallpass::{Active, Inactive, NewToken, Options, Store, TokenId, Validator};
-use serde::Serialize;
+use hallpass::{Inactive, NewToken, Options, Store, TokenId, Validator};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -15,6 +14,7 @@ use crate::measure::{self, Measured};
 use crate::open::OpenArgs;
 use crate::output::{Failure, Output, Verdict, grouped};
 use crate::progress;
+use crate::show::{Show, Want};
 
 /// How many clients the tokens are issued to.
 const CLIENTS: usize = 1000;
@@ -47,11 +47,7 @@ struct Issued {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
-    let mut show = Show {
-        output,
-        steps: Vec::new(),
-        answers: Vec::new(),
-    };
+    let mut show = Show::new(output);
     let store = open(args, &mut show)?;
     let issued = issue(&store, args.tokens as usize, &mut show)?;
     let validator = store.validator();
@@ -294,113 +290,4 @@ fn leave(store: Store, args: &Args, issued: &Issued, show: &Show) -> Result<Verd
         show.output.line(format!("  {program} {command}"))?;
     }
     Ok(Verdict::Yes)
-}
-
-/// What an answer has to be.
-enum Want {
-    Active,
-    /// Inactive, with a code that begins with this.
-    Inactive(&'static str),
-}
-
-/// Shows step by step, or all at once as JSON.
-struct Show {
-    output: Output,
-    steps: Vec<Step>,
-    answers: Vec<Answer>,
-}
-
-#[derive(Serialize)]
-struct Step {
-    what: String,
-    #[serde(flatten)]
-    measured: Measured,
-}
-
-#[derive(Serialize)]
-struct Answer {
-    request: String,
-    profile: String,
-    answer: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    measured: Option<Measured>,
-}
-
-impl Show {
-    fn heading(&self, text: &str) -> Result<(), Failure> {
-        if self.output.json {
-            return Ok(());
-        }
-        self.output.line(format!("\n{text}"))
-    }
-
-    fn step(&mut self, what: &str, measured: Measured) -> Result<(), Failure> {
-        if !self.output.json {
-            let took = format!("{:.1?}", measured.elapsed);
-            let told = match measured.count {
-                1 => format!("  {what:<44} {took:>10}"),
-                count => format!(
-                    "  {:<44} {took:>10} {:>15}",
-                    format!("{} {what}", grouped(count)),
-                    measured.rate()
-                ),
-            };
-            self.output.line(told)?;
-        }
-        self.steps.push(Step {
-            what: what.to_owned(),
-            measured,
-        });
-        Ok(())
-    }
-
-    fn answer(
-        &mut self,
-        request: &str,
-        profile: &str,
-        answer: &Result<Active<'_>, Inactive>,
-        want: Want,
-    ) -> Result<(), Failure> {
-        let as_wanted = match (answer, want) {
-            (Ok(_), Want::Active) => true,
-            (Err(why), Want::Inactive(code)) => why.code().starts_with(code),
-            _ => false,
-        };
-        let told = match answer {
-            Ok(active) => format!("active, {} of {}", active.token_id(), active.client_id()),
-            Err(why) => format!("inactive, {}", why.code()),
-        };
-        if !as_wanted {
-            return Err(Failure::WrongAnswer {
-                what: format!("{request}: {told}"),
-            });
-        }
-        if !self.output.json {
-            self.output
-                .line(format!("  {request:<51} {profile:<8} {told}"))?;
-        }
-        self.answers.push(Answer {
-            request: request.to_owned(),
-            profile: profile.to_owned(),
-            answer: told,
-            measured: None,
-        });
-        Ok(())
-    }
-
-    /// The rate at which answers like the last one are given.
-    fn rate(&mut self, measured: Measured) -> Result<(), Failure> {
-        if !self.output.json {
-            self.output.line(format!(
-                "  {:>60} {:>15}   {} each",
-                "",
-                measured.rate(),
-                measured.each()
-            ))?;
-        }
-        if let Some(last) = self.answers.last_mut() {
-            last.measured = Some(measured);
-        }
-        Ok(())
-    }
 }

@@ -1,7 +1,9 @@
 //! The program's door: arguments in, exit code out. What a subcommand does is in its own file.
 
+mod backup;
 mod bench;
 mod client;
+mod compact;
 mod demo;
 mod expire;
 mod explain;
@@ -16,17 +18,21 @@ mod jwt_foreign;
 #[cfg(feature = "jwt")]
 mod jwt_store;
 mod list;
+mod lost;
 mod measure;
 mod open;
 mod output;
 mod progress;
 mod purge;
+mod repair;
 mod revoke;
 mod secret_input;
+mod show;
 mod stats;
 mod temporary;
 mod time;
 mod token;
+mod transfer;
 mod validate;
 mod verify;
 
@@ -82,6 +88,20 @@ enum Command {
     Stats(stats::Args),
     /// Reads every record, and holds it against what was sealed.
     Verify(verify::Args),
+    /// Writes a backup of a store, without its digest key.
+    Backup(backup::BackupArgs),
+    /// Makes a store from a backup, where none is. What was revoked after the backup was made needs
+    /// a word.
+    Restore(backup::RestoreArgs),
+    /// Writes all records as JSON Lines, without secrets: for reading, or, with digests, for moving.
+    Export(transfer::ExportArgs),
+    /// Makes a store from an export with digests, where none is. What was revoked after the export
+    /// was made needs a word.
+    Import(transfer::ImportArgs),
+    /// Makes a new store from what of a damaged one is intact.
+    Repair(repair::Args),
+    /// Gives back the room on the disk that purged tokens have left.
+    Compact(compact::Args),
     /// Measures this machine and this disk, on a store that it removes again.
     Bench(bench::Args),
     /// Says what a profile makes of requests: JSON Lines in, JSON Lines out.
@@ -118,6 +138,12 @@ fn main() -> ExitCode {
         Command::Purge(args) => purge::run(args, output),
         Command::Stats(args) => stats::run(args, output),
         Command::Verify(args) => verify::run(args, output),
+        Command::Backup(args) => backup::backup(args, output),
+        Command::Restore(args) => backup::restore(args, output),
+        Command::Export(args) => transfer::export(args, output),
+        Command::Import(args) => transfer::import(args, output),
+        Command::Repair(args) => repair::run(args, output),
+        Command::Compact(args) => compact::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Explain(args) => explain::run(args),
         #[cfg(feature = "jwt")]

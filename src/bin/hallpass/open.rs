@@ -46,13 +46,18 @@ impl StoreArgs {
 impl OpenArgs {
     /// Opens the store at `path`.
     pub(crate) fn open(&self, path: &Path, options: Options) -> Result<Store, Failure> {
-        let mut options = options
+        Ok(self.options(options)?.open(path)?)
+    }
+
+    /// Options with what was asked for.
+    pub(crate) fn options(&self, options: Options) -> Result<Options, Failure> {
+        let options = options
             .least_generation(self.least_generation)
             .accept_clock_reset(self.accept_clock_reset)
             .accept_changed_files(self.accept_changed_files);
-        if let Some(file) = &self.digest_key_file {
-            options = options.digest_key(DigestKey::read_file(file)?);
+        match &self.digest_key_file {
+            Some(file) => Ok(options.digest_key(DigestKey::read_file(file)?)),
+            None => Ok(options),
         }
-        Ok(options.open(path)?)
     }
 }

@@ -105,6 +105,8 @@ impl Failure {
                         | Error::WeakSecret { .. }
                         | Error::AlreadyExists
                         | Error::ClientDisabled
+                        | Error::PathTaken { .. }
+                        | Error::RevocationsMayBeLost { .. }
                 ) || is_refused_key(error)
             }
             Self::Io { .. } | Self::WrongAnswer { .. } => false,
