@@ -56,13 +56,23 @@ pub(super) fn scan(
     scan_clients(disk, mac_key, visit, &mut found)?;
     scan_keys(disk, mac_key, visit, &mut found)?;
     let index = thread::scope(|scope| {
-        let index = scope.spawn(|| sum_index(disk));
+        let index = thread::Builder::new()
+            .spawn_scoped(scope, || sum_index(disk))
+            .map_err(no_thread)?;
         scan_tokens(disk, mac_key, visit, &mut found)?;
         index
             .join()
             .unwrap_or_else(|_| Err(Error::corrupt("reading the index panicked")))
     })?;
     found.check(seal, index)
+}
+
+fn no_thread(source: std::io::Error) -> Error {
+    Error::Io {
+        doing: "starting a thread that reads records",
+        consequence: "the store was not read",
+        source,
+    }
 }
 
 fn scan_clients(
@@ -113,7 +123,9 @@ fn scan_tokens(
 ) -> Result<(), Error> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(BATCHES_WAITING);
-        scope.spawn(move || read_ahead(disk, &sender));
+        thread::Builder::new()
+            .spawn_scoped(scope, move || read_ahead(disk, &sender))
+            .map_err(no_thread)?;
         for batch in receiver {
             for (key, bytes) in batch? {
                 let (record, mac): (TokenRecord, _) =
