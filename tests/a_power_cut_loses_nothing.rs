@@ -2,6 +2,7 @@
 //! is cut at any of them, and every disk that may be left opens with all that was acknowledged.
 //! `HALLPASS_POWER_IMAGES` lengthens the run.
 
+mod dice;
 mod power;
 mod strace;
 mod workload;
@@ -12,10 +13,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dice::Dice;
 use hallpass::{NewToken, Options, Store};
 use power::medium::{Medium, Model};
 use power::trace::{self, Event};
-use workload::{Dice, Plan, Promised};
+use workload::{Plan, Promised};
 
 /// Images of one recording.
 const IMAGES_EACH: usize = 250;

@@ -2,6 +2,7 @@
 //! reopening, and nothing revoked is active; it is killed while it opens, purges and closes, too.
 //! `HALLPASS_KILLS` lengthens the run.
 
+mod dice;
 mod folder_copy;
 mod workload;
 
@@ -10,9 +11,10 @@ use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant, SystemTime};
 
+use dice::Dice;
 use folder_copy::copy;
 use hallpass::{Options, Store};
-use workload::{Dice, Plan, Promised};
+use workload::{Plan, Promised};
 
 /// Kills of one store; then it is a new one, or it would only grow.
 const KILLS_EACH: usize = 20;

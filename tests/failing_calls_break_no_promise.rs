@@ -3,6 +3,7 @@
 //! a hang; memory denies what was revoked; and what was acknowledged is there when the fault is gone.
 //! `HALLPASS_INJECTIONS` lengthens the run.
 
+mod dice;
 mod strace;
 mod workload;
 

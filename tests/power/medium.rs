@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::trace::{Call, Event};
-use crate::workload::Dice;
+use crate::dice::Dice;
 
 /// A sector is written whole or not at all.
 const SECTOR: u64 = 512;

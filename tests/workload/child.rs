@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hallpass::{Durability, Error, NewToken, Options, Store, TokenId};
 
-use super::{Dice, PLAN, Plan, Says};
+use super::{PLAN, Plan, Says};
+use crate::dice::Dice;
 
 const SHARED: &str = "shared";
 

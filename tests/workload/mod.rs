@@ -119,28 +119,3 @@ impl Says {
         assert_eq!(said, line.len());
     }
 }
-
-/// xorshift64*: the same plan is the same plan tomorrow.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    /// Below `sides`, which must not be 0.
-    pub(crate) fn below(&mut self, sides: usize) -> usize {
-        ((u128::from(self.next()) * sides as u128) >> 64) as usize
-    }
-
-    pub(crate) fn one_in(&mut self, sides: usize) -> bool {
-        self.below(sides) == 0
-    }
-}
