@@ -3,6 +3,7 @@
 //! `HALLPASS_POWER_IMAGES` lengthens the run.
 
 mod dice;
+mod fast_folder;
 mod power;
 mod strace;
 mod workload;
@@ -14,8 +15,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use dice::Dice;
+use fast_folder::fast_folder;
 use hallpass::{NewToken, Options, Store};
-use power::medium::{Medium, Model};
+use power::image::Model;
+use power::medium::Medium;
 use power::trace::{self, Event};
 use workload::{Plan, Promised};
 
@@ -175,7 +178,7 @@ impl Recording {
             while cuts.next_if_eq(&at).is_some() {
                 let model =
                     [Model::Nothing, Model::Subset, Model::Subset, Model::Prefix][dice.below(4)];
-                let image = tempfile::tempdir().unwrap();
+                let image = fast_folder();
                 medium.write_image(image.path(), model, &mut dice);
                 let store = image.path().join("new/store");
                 let again = dice.one_in(4);

@@ -4,6 +4,7 @@
 
 mod damage;
 mod dice;
+mod fast_folder;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use damage::{Damaged, Sample};
 use dice::Dice;
+use fast_folder::fast_folder;
 use hallpass::{Error, Options};
 
 /// What opening a damaged store may take. The stores have a megabyte, and open in milliseconds.
@@ -56,13 +58,7 @@ fn a_damaged_store_opens_with_the_same_content_or_is_refused() {
     let images: usize =
         std::env::var("HALLPASS_IMAGES").map_or(600, |images| images.parse().unwrap());
     let samples = [Sample::closed(), Sample::killed(), Sample::large()];
-    // In memory where there is a folder for that: what is tested is what is read.
-    let in_memory = Path::new("/dev/shm");
-    let root = if in_memory.is_dir() {
-        tempfile::tempdir_in(in_memory).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    };
+    let root = fast_folder();
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let received: Mutex<BTreeMap<(&str, &str), usize>> = Mutex::default();
     // The database panics on much of it, thousands of times; whatever is ours is told below.

@@ -6,5 +6,7 @@
     reason = "what is shared by tests is a test, but clippy takes only #[test] for one"
 )]
 
+pub(crate) mod image;
 pub(crate) mod medium;
+mod node;
 pub(crate) mod trace;

@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use hallpass::{Durability, Error, NewToken, Options, Store, TokenId};
+use hallpass::{Durability, Error, Options, Store, TokenId};
 
+use super::operations::SHARED;
 use super::{PLAN, Plan, Says};
 use crate::dice::Dice;
-
-const SHARED: &str = "shared";
 
 /// The body of the test `child`: does nothing unless this process was started as one.
 pub(crate) fn child() {
@@ -58,7 +57,7 @@ pub(crate) fn child() {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Alive,
     Dead,
     /// A change failed: dead in this opening, and perhaps alive after the next.
@@ -66,32 +65,32 @@ enum State {
     Unsure,
 }
 
-struct Token {
-    id: TokenId,
-    secret: String,
-    pair_id: Option<String>,
-    state: State,
-    kid: String,
+pub(super) struct Token {
+    pub(super) id: TokenId,
+    pub(super) secret: String,
+    pub(super) pair_id: Option<String>,
+    pub(super) state: State,
+    pub(super) kid: String,
 }
 
-struct Worker {
-    plan: Plan,
-    name: String,
-    dice: Dice,
-    operations: usize,
+pub(super) struct Worker {
+    pub(super) plan: Plan,
+    pub(super) name: String,
+    pub(super) dice: Dice,
+    pub(super) operations: usize,
     /// The tokens of its own client, oldest first. Nobody else changes them.
-    tokens: Vec<Token>,
-    shared: Vec<TokenId>,
+    pub(super) tokens: Vec<Token>,
+    pub(super) shared: Vec<TokenId>,
     /// The keys it made, the newest last. Only the first worker has any.
-    kids: Vec<String>,
-    makes_keys: bool,
+    pub(super) kids: Vec<String>,
+    pub(super) makes_keys: bool,
 }
 
 /// What a worker works with in one opening.
 #[derive(Clone, Copy)]
-struct Here<'a> {
-    store: &'a Store,
-    says: &'a Says,
+pub(super) struct Here<'a> {
+    pub(super) store: &'a Store,
+    pub(super) says: &'a Says,
 }
 
 impl Worker {
@@ -152,7 +151,7 @@ impl Worker {
     }
 
     /// Says the operation, does it, and says how it ended. Yields whether it was acknowledged.
-    fn attempt(
+    pub(super) fn attempt(
         &mut self,
         here: Here<'_>,
         operation: &str,
@@ -179,231 +178,8 @@ impl Worker {
         }
     }
 
-    fn issue(&mut self, here: Here<'_>) {
-        let client = self.name.clone();
-        let kid = self.kids.last().cloned().unwrap_or_default();
-        let face = self.dice.below(10);
-        let is_signed = face < 2 && !kid.is_empty();
-        let (new, pair_id) = match face {
-            _ if is_signed => (signed(&client), None),
-            2 => {
-                let pair_id = format!("pair-{}", self.operations);
-                (
-                    NewToken::client_secret(&client)
-                        .pair_id(&pair_id)
-                        .never_expires(),
-                    Some(pair_id),
-                )
-            }
-            _ => (NewToken::new(&client).never_expires(), None),
-        };
-        let new = if is_signed { new } else { self.furnish(new) };
-        let mut token = None;
-        let kind = if self.plan.buffered {
-            "buffered"
-        } else {
-            "sync"
-        };
-        let kid = if is_signed { kid } else { String::new() };
-        let says_kid = if kid.is_empty() { "-" } else { &kid };
-        let pair = pair_id.as_deref().unwrap_or("-").to_owned();
-        self.attempt(
-            here,
-            &format!("issue {client} {kind} {says_kid} {pair}"),
-            |store| {
-                let issued = store.issue(new)?;
-                let told = format!("{} {}", issued.id, issued.secret.expose());
-                token = Some(Token {
-                    id: issued.id,
-                    secret: issued.secret.expose().to_owned(),
-                    pair_id,
-                    state: State::Alive,
-                    kid: kid.clone(),
-                });
-                Ok(told)
-            },
-        );
-        self.tokens.extend(token);
-    }
-
-    /// Makes some tokens as large as they may be: sled keeps large pages in files of their own.
-    fn furnish(&mut self, new: NewToken) -> NewToken {
-        let every = self.plan.large_every;
-        if every == 0 || !self.dice.one_in(every) {
-            return new;
-        }
-        let scopes = (0..64).map(|n| format!("{n:02}{}", "s".repeat(126)));
-        let new = (0..16).fold(new, |new, n| {
-            new.audience(format!("{n:02}{}", "a".repeat(254)))
-        });
-        new.scopes(scopes).metadata("k", "v".repeat(4000))
-    }
-
-    fn issue_chosen(&mut self, here: Here<'_>) {
-        let client = self.name.clone();
-        let secret = format!(
-            "chosen-{:016x}{:016x}{:016x}",
-            self.dice.next(),
-            self.dice.next(),
-            self.dice.next()
-        );
-        let kind = if self.plan.buffered {
-            "buffered"
-        } else {
-            "sync"
-        };
-        let mut id = None;
-        self.attempt(here, &format!("issue {client} {kind} - -"), |store| {
-            let new = NewToken::new(&client).never_expires();
-            let given = store.issue_chosen(new, &secret)?;
-            id = Some(given);
-            Ok(format!("{given} {secret}"))
-        });
-        self.tokens.extend(id.map(|id| Token {
-            id,
-            secret,
-            pair_id: None,
-            state: State::Alive,
-            kid: String::new(),
-        }));
-    }
-
-    fn pick(&mut self) -> Option<usize> {
-        let alive: Vec<usize> = (0..self.tokens.len())
-            .filter(|at| self.tokens[*at].state == State::Alive)
-            .collect();
-        (!alive.is_empty()).then(|| alive[self.dice.below(alive.len())])
-    }
-
-    fn revoke(&mut self, here: Here<'_>) {
-        let Some(at) = self.pick() else { return };
-        let id = self.tokens[at].id;
-        let done = self.attempt(here, &format!("revoke {id}"), |store| {
-            store.revoke(id).map(|_| String::new())
-        });
-        self.tokens[at].state = dead(done);
-        self.must_be_dead(here, at);
-    }
-
-    fn expire(&mut self, here: Here<'_>) {
-        let Some(at) = self.pick() else { return };
-        let id = self.tokens[at].id;
-        let done = self.attempt(here, &format!("expire {id}"), |store| {
-            store.expire(id, 1).map(|_| String::new())
-        });
-        self.tokens[at].state = dead(done);
-        self.must_be_dead(here, at);
-    }
-
-    fn revoke_all(&mut self, here: Here<'_>) {
-        let client = self.name.clone();
-        let done = self.attempt(here, &format!("all {client}"), |store| {
-            store.revoke_all(&client).map(|_| String::new())
-        });
-        for at in 0..self.tokens.len() {
-            if self.tokens[at].state == State::Alive || done {
-                self.tokens[at].state = dead(done);
-            }
-            self.must_be_dead(here, at);
-        }
-    }
-
-    fn purge(&mut self, here: Here<'_>) {
-        self.attempt(here, "purge", |store| {
-            store.purge(30).map(|purged| purged.purged.to_string())
-        });
-    }
-
-    fn disable_and_enable(&mut self, here: Here<'_>) {
-        let client = self.name.clone();
-        self.attempt(here, &format!("disable {client}"), |store| {
-            store.disable_client(&client).map(|()| String::new())
-        });
-        for token in &self.tokens {
-            if is_active(here.store, token) {
-                here.says.say(&format!(
-                    "VIOLATION {} of a disabled client is active",
-                    token.id
-                ));
-            }
-        }
-        let enabled = self.attempt(here, &format!("enable {client}"), |store| {
-            store.enable_client(&client).map(|()| String::new())
-        });
-        if !enabled {
-            for token in &mut self.tokens {
-                if token.state == State::Alive {
-                    token.state = State::DeadHere;
-                }
-            }
-        }
-    }
-
-    fn issue_shared(&mut self, here: Here<'_>) {
-        let kind = if self.plan.buffered {
-            "buffered"
-        } else {
-            "sync"
-        };
-        let mut id = None;
-        self.attempt(here, &format!("issue {SHARED} {kind} - -"), |store| {
-            let issued = store.issue(NewToken::new(SHARED).never_expires())?;
-            id = Some(issued.id);
-            Ok(format!("{} {}", issued.id, issued.secret.expose()))
-        });
-        self.shared.extend(id);
-    }
-
-    fn revoke_shared(&mut self, here: Here<'_>) {
-        let Some(id) = self.shared.pop() else { return };
-        self.attempt(here, &format!("revoke {id}"), |store| {
-            store.revoke(id).map(|_| String::new())
-        });
-    }
-
-    #[cfg(feature = "jwt")]
-    fn rotate(&mut self, here: Here<'_>) {
-        if !self.makes_keys {
-            return;
-        }
-        let mut kid = None;
-        self.attempt(here, "rotate", |store| {
-            let made = store.rotate_signing_key(hallpass::jwt::Algorithm::EdDsa)?;
-            kid = Some(made.kid.clone());
-            Ok(made.kid)
-        });
-        match kid {
-            Some(kid) => self.kids.push(kid),
-            // Which key signs now, if any does, only the next opening tells; it makes a new one.
-            None => self.kids.clear(),
-        }
-    }
-
-    #[cfg(feature = "jwt")]
-    fn retire(&mut self, here: Here<'_>) {
-        if self.kids.len() < 2 {
-            return;
-        }
-        let kid = self.kids.remove(0);
-        let done = self.attempt(here, &format!("retire {kid}"), |store| {
-            store.retire_key(&kid).map(|_| String::new())
-        });
-        for at in 0..self.tokens.len() {
-            if self.tokens[at].kid == kid && self.tokens[at].state == State::Alive {
-                self.tokens[at].state = dead(done);
-                self.must_be_dead(here, at);
-            }
-        }
-    }
-
-    #[cfg(not(feature = "jwt"))]
-    fn rotate(&mut self, _: Here<'_>) {}
-
-    #[cfg(not(feature = "jwt"))]
-    fn retire(&mut self, _: Here<'_>) {}
-
     /// Promise 1: whatever the call returned, memory denies.
-    fn must_be_dead(&self, here: Here<'_>, at: usize) {
+    pub(super) fn must_be_dead(&self, here: Here<'_>, at: usize) {
         let token = &self.tokens[at];
         if matches!(token.state, State::Dead | State::DeadHere) && is_active(here.store, token) {
             here.says.say(&format!(
@@ -428,20 +204,6 @@ impl Worker {
     }
 }
 
-fn dead(done: bool) -> State {
-    if done { State::Dead } else { State::DeadHere }
-}
-
-fn is_active(store: &Store, token: &Token) -> bool {
+pub(super) fn is_active(store: &Store, token: &Token) -> bool {
     super::promised::validates(&store.validator(), token.pair_id.as_deref(), &token.secret)
-}
-
-#[cfg(feature = "jwt")]
-fn signed(client: &str) -> NewToken {
-    NewToken::jwt(client).lifetime(Duration::from_secs(90 * 24 * 3600))
-}
-
-#[cfg(not(feature = "jwt"))]
-fn signed(client: &str) -> NewToken {
-    NewToken::new(client).never_expires()
 }

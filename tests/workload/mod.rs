@@ -12,6 +12,7 @@
 )]
 
 mod child;
+mod operations;
 pub(crate) mod promised;
 
 use std::fs::File;
