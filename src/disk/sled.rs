@@ -3,7 +3,9 @@
 //! What it makes up for (sled 0.34.7): `flush` is no fsync on Linux, so our own handle on the
 //! database file is synced after it; damage makes sled panic as often as it makes it err, so every
 //! call into it is caught; whoever waits for a write that failed is left waiting, so calls are looked
-//! after ([`Nudge`]); its background flusher only logs failures, so it is off. One transaction a group: thousands of small ones between two flushes stall the next one.
+//! after ([`Nudge`]); it never syncs its large pages ([`LargePages`]), and stumbles over what a crash
+//! leaves of its smaller files ([`files`]); its background flusher only logs failures, so it is off.
+//! One transaction a group: thousands of small ones between two flushes stall the next one.
 
 use std::fs::File;
 use std::io;
