@@ -192,8 +192,8 @@ impl Promised {
                 Err("lost, though it was acknowledged".to_owned())
             };
         };
-        if may_be_lost && !is_active && info.status == TokenStatus::Active {
-            // Within the second in which a power cut lost one, another gets its id.
+        if may_be_lost && !is_active {
+            // Within the second in which a power cut lost one, another may get its id.
             return Ok(());
         }
         if info.client_id != token.client {
@@ -221,7 +221,11 @@ impl Promised {
     fn is_synced(&self, issue: &Operation) -> bool {
         self.begun.iter().any(|later| {
             later.child == issue.child
-                && !matches!(&*later.words[0], "issue" | "open")
+                // Others may have found nothing to do, and so nothing to sync.
+                && matches!(
+                    &*later.words[0],
+                    "revoke" | "expire" | "disable" | "flush" | "rotate" | "retire" | "close"
+                )
                 && later.acknowledged != NEVER
                 && later.begun > issue.acknowledged
         })
