@@ -75,7 +75,7 @@ struct Recording {
 
 impl Recording {
     /// Records a child on a new disk.
-    fn new(number: usize) -> Self {
+    fn new(number: usize) -> Result<Self, String> {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("disk")).unwrap();
         Self::on(number, root, plan(number), Promised::default())
@@ -83,7 +83,7 @@ impl Recording {
 
     /// Records another child on what a power cut at some moment leaves: it recovers, and the power
     /// is cut again.
-    fn second(&self) -> Self {
+    fn second(&self) -> Result<Self, String> {
         let mut dice = Dice::new(self.number as u64 + 777);
         let cut = dice.below(self.events.len());
         let (mut medium, mut promised) = (self.before.clone(), self.promised_before.clone());
@@ -106,7 +106,12 @@ impl Recording {
         Self::on(self.number, root, plan, promised)
     }
 
-    fn on(number: usize, root: tempfile::TempDir, plan: Plan, promised: Promised) -> Self {
+    fn on(
+        number: usize,
+        root: tempfile::TempDir,
+        plan: Plan,
+        promised: Promised,
+    ) -> Result<Self, String> {
         let trace = root.path().join("trace");
         let says = root.path().join("says");
         let disk = root.path().join("disk");
@@ -116,19 +121,24 @@ impl Recording {
         let status = workload::command(&trace::recorder(&trace), &store, &says, plan)
             .status()
             .unwrap();
-        assert!(status.success(), "the workload failed: {status}");
-        let events = trace::read(&fs::read_to_string(&trace).unwrap());
         let mut said = promised.clone();
         said.hear_all(&fs::read_to_string(&says).unwrap());
-        assert!(said.is_done && said.failed == 0, "{said:?}");
+        if !status.success() || !said.is_done || said.failed > 0 {
+            return Err(format!(
+                "recording {number}: {status}, {} operations failed; kept in {}",
+                said.failed,
+                root.keep().display()
+            ));
+        }
+        let events = trace::read(&fs::read_to_string(&trace).unwrap());
         fs::remove_file(&trace).unwrap();
-        Self {
+        Ok(Self {
             number,
             _root: root,
             before,
             promised_before: promised,
             events,
-        }
+        })
     }
 
     /// After which events the power is cut, and how often: half of the time where the child has
@@ -252,10 +262,14 @@ fn whatever_a_power_cut_leaves_opens_with_all_that_was_acknowledged() {
                     if number >= recordings {
                         return;
                     }
-                    let first = Recording::new(number);
-                    let second = first.second();
-                    first.check(images.div_ceil(recordings * 2), &failures);
-                    second.check(images.div_ceil(recordings * 2), &failures);
+                    let share = images.div_ceil(recordings * 2);
+                    let lives = Recording::new(number).and_then(|first| {
+                        let second = first.second()?;
+                        first.check(share, &failures);
+                        second.check(share, &failures);
+                        Ok(())
+                    });
+                    failures.lock().unwrap().extend(lives.err());
                     eprintln!("recording {number} of {recordings}: done");
                 }
             });

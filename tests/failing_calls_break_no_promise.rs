@@ -49,18 +49,21 @@ enum Where {
     Database,
 }
 
+/// As a disk fails that tries again and again: by now somebody waits for it.
+const LATE: &str = "EIO:delay_exit=300000";
+
 /// The calls, the errors they fail with, and where.
 const CALLS: &[(&str, &[&str], Where)] = &[
     (
         "pwrite64",
-        &["EIO", "ENOSPC", "EINTR", "EDQUOT"],
+        &["EIO", "ENOSPC", "EINTR", "EDQUOT", LATE],
         Where::Anywhere,
     ),
     ("fdatasync", &["EIO", "ENOSPC", "EINTR"], Where::Anywhere),
     ("fsync", &["EIO", "ENOSPC", "EINTR"], Where::Anywhere),
     (
         "sync_file_range",
-        &["EIO", "ENOSPC", "EINTR", "ENOSYS"],
+        &["EIO", "ENOSPC", "EINTR", "ENOSYS", LATE],
         Where::Anywhere,
     ),
     ("rename", &["EIO", "ENOSPC", "EACCES"], Where::Anywhere),
