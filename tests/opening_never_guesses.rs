@@ -227,6 +227,26 @@ fn settings_torn_while_the_store_was_made_are_made_anew() {
     ));
 }
 
+/// Of a store that has lost its sidecar and nothing else, all is still there.
+#[test]
+fn a_store_without_its_sidecar_is_refused_and_not_made_anew() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    copy(&golden, &old);
+    filled(&new).0.close().unwrap();
+    for path in [old, new] {
+        let seal = fs::read(path.join("seal")).unwrap();
+        fs::remove_file(path.join("closed")).unwrap();
+        fs::remove_file(path.join("seal")).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(Store::open(&path), Err(Error::Corrupt { .. })));
+        }
+        fs::write(path.join("seal"), seal).unwrap();
+        assert!(Store::open(&path).unwrap().verify().unwrap().tokens > 0);
+    }
+}
+
 /// A short form: every region of every file is damaged once, in three ways, with the mark of the
 /// clean close and, as after a crash, without it. Either the content is the same or the store is
 /// refused; nothing panics out of `open`.

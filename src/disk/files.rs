@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use super::DiskError;
+
 /// The name of sled's log in its folder. This name and the next are internal to sled, so tests hold
 /// them.
 pub(super) const LOG: &str = "db";
@@ -14,9 +16,54 @@ const SETTINGS: &str = "conf";
 const SNAPSHOT: &str = "snap.";
 const UNFINISHED: &str = ".generating";
 
-/// Removes what a crash has left and sled would stumble over; `is_unfinished`: the store was being
-/// made.
-pub(super) fn before_open(folder: &Path, is_unfinished: bool) -> io::Result<()> {
+/// How much of its log sled writes, and frees, at once. Pages of more than a quarter of it go to files
+/// of their own, which may come to the medium after what the log says of them: a power cut between
+/// the two loses the page. Seventeen records, which are the most of a page, take 300 KiB if each has
+/// all the scopes, audiences and metadata it may have.
+pub(super) const SEGMENT_BYTES: usize = 2 << 20;
+/// sled's own choice, which a database keeps that was made with it.
+const SEGMENT_BYTES_ONCE: usize = 512 << 10;
+
+/// The size that this database was made with, or is to be made with. `is_unfinished`: the store was
+/// being made, and nothing was acknowledged.
+pub(super) fn segment_bytes(folder: &Path, is_unfinished: bool) -> Result<usize, DiskError> {
+    let path = folder.join(SETTINGS);
+    let failed = DiskError::io("reading the database's settings");
+    let settings = match fs::read(&path) {
+        Ok(settings) => Some(settings),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(error)),
+    };
+    if let Some(bytes) = settings.as_deref().and_then(read_segment_bytes) {
+        return Ok(bytes);
+    }
+    // sled makes settings anew if there are none. But what it then reads of a database that was made
+    // with others is as good as damaged, and it mends damage.
+    let has_log = fs::metadata(folder.join(LOG)).is_ok_and(|log| log.len() > 0);
+    if !is_unfinished && (has_log || settings.is_some()) {
+        let what = "the database's settings are missing or damaged";
+        return Err(DiskError::Corrupt(what.to_owned()));
+    }
+    // They are written before the log is, and not synced: a crash may have torn them.
+    if settings.is_some() {
+        fs::remove_file(&path).map_err(failed)?;
+    }
+    Ok(SEGMENT_BYTES)
+}
+
+/// What intact settings say: lines of text, and their CRC-32.
+fn read_segment_bytes(settings: &[u8]) -> Option<usize> {
+    let (text, checksum) = settings.split_last_chunk::<4>()?;
+    if crc32fast::hash(text).to_le_bytes() != *checksum {
+        return None;
+    }
+    [SEGMENT_BYTES, SEGMENT_BYTES_ONCE]
+        .into_iter()
+        .find(|bytes| text.starts_with(format!("segment_size: {bytes}\n").as_bytes()))
+}
+
+/// Removes snapshots that were not finished: sled takes the last for the newest, whole or not.
+pub(super) fn remove_torn_snapshots(folder: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
@@ -25,11 +72,7 @@ pub(super) fn before_open(folder: &Path, is_unfinished: bool) -> io::Result<()> 
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        // sled takes the last snapshot for the newest, whole or not.
-        let is_torn_snapshot = name.starts_with(SNAPSHOT) && name.ends_with(UNFINISHED);
-        // Written before the log is made, and not synced: sled makes it anew if it is missing, but
-        // not if it is torn. It is always the same.
-        if is_torn_snapshot || is_unfinished && name == SETTINGS {
+        if name.starts_with(SNAPSHOT) && name.ends_with(UNFINISHED) {
             fs::remove_file(entry.path())?;
         }
     }

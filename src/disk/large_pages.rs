@@ -1,6 +1,7 @@
 //! The files in which sled keeps pages that are too large for its log, and that it never syncs.
 //!
-//! A page of sixteen records, each with all the scopes, audiences and metadata it may have, is one.
+//! There are none in a database whose segments are large enough for every page
+//! ([`SEGMENT_BYTES`](super::files::SEGMENT_BYTES)); there may be in one that was made before.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -76,30 +77,48 @@ fn unless_gone<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::disk::sled::SledDisk;
     use crate::disk::{Disk as _, Tree, Write};
 
-    #[test]
-    fn sled_still_keeps_large_pages_where_we_sync_them() {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("data");
-        let disk = SledDisk::open(&folder, &dir.path().join("seal"), 1 << 20).unwrap();
-        let files = || {
-            std::fs::read_dir(folder.join(super::FOLDER))
-                .unwrap()
-                .count()
-        };
-        assert_eq!(files(), 0);
-        for n in 0..64u32 {
+    /// Writes records as large as any, and yields how many pages went to files of their own.
+    fn large_pages(dir: &Path) -> usize {
+        let folder = dir.join("data");
+        let disk = SledDisk::open(&folder, &dir.join("seal"), 1 << 20).unwrap();
+        for n in 0..256u32 {
             let write = Write {
                 tree: Tree::Tokens,
-                key: n.to_be_bytes().to_vec(),
-                value: Some(vec![1; 16 << 10]),
+                key: n.wrapping_mul(0x9E37_79B9).to_be_bytes().to_vec(),
+                value: Some(vec![1; 18 << 10]),
             };
             disk.apply(&[write]).unwrap();
-            disk.sync().unwrap();
+            if n % 16 == 0 {
+                disk.sync().unwrap();
+            }
         }
-        assert!(files() > 0);
-        assert_eq!(disk.large_pages_synced(), files());
+        disk.sync().unwrap();
+        let files = fs::read_dir(folder.join(FOLDER)).unwrap().count();
+        assert_eq!(disk.large_pages_synced(), files);
+        files
+    }
+
+    #[test]
+    fn a_new_database_has_no_large_pages() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(large_pages(dir.path()), 0);
+    }
+
+    #[test]
+    fn an_old_one_still_keeps_them_where_we_sync_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let golden = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/golden/format-1/data/conf"
+        );
+        fs::create_dir(dir.path().join("data")).unwrap();
+        fs::copy(golden, dir.path().join("data/conf")).unwrap();
+        // Not a new store: its settings stand.
+        fs::write(dir.path().join("seal"), [1]).unwrap();
+        assert!(large_pages(dir.path()) > 0);
     }
 }

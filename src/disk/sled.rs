@@ -112,10 +112,11 @@ impl SledDisk {
         // Until the first mark is written nothing was acknowledged, and whoever made the files may
         // have been cut off at any moment of it.
         let is_unfinished = read_all(&sidecar)?.iter().all(|byte| *byte == 0);
-        files::before_open(folder, is_unfinished)
+        files::remove_torn_snapshots(folder)
             .map_err(DiskError::io("removing what a crash left behind"))?;
         let config = sled::Config::new()
             .path(folder)
+            .segment_size(files::segment_bytes(folder, is_unfinished)?)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
         let disk = Self {

@@ -38,8 +38,7 @@ impl Sample {
         Self::new("killed", true, 60)
     }
 
-    /// The same, with tokens so large that the database keeps pages in files of their own, and much
-    /// that is no longer used.
+    /// The same, with tokens as large as can be.
     pub(crate) fn large() -> Self {
         Self::new("large", true, 0)
     }

@@ -13,6 +13,8 @@ use crate::dice::Dice;
 pub(crate) enum Model {
     /// Nothing.
     Nothing,
+    /// All of it, as if there had been no power cut.
+    Everything,
     /// Any of it, each sector for itself.
     Subset,
     /// What was done first, up to some moment.
@@ -36,7 +38,7 @@ impl Medium {
                 numbers.get(kept).copied().unwrap_or(usize::MAX)
             }
             Model::Prefix | Model::Nothing => 0,
-            Model::Subset => usize::MAX,
+            Model::Subset | Model::Everything => usize::MAX,
         };
         // How much of it reached the medium differs from one power cut to the next.
         let kept_in_8 = [1, 4, 7][dice.below(3)];
@@ -70,7 +72,7 @@ impl Image<'_> {
         };
         let kept = match self.model {
             Model::Nothing => 0,
-            Model::Prefix => pending
+            Model::Prefix | Model::Everything => pending
                 .iter()
                 .take_while(|done| done.number < self.until)
                 .count(),
@@ -96,7 +98,7 @@ impl Image<'_> {
         let mut content = durable.to_vec();
         match self.model {
             Model::Nothing => {}
-            Model::Prefix => {
+            Model::Prefix | Model::Everything => {
                 for done in pending.iter().filter(|done| done.number < self.until) {
                     apply(&mut content, &done.what, |_| true);
                 }

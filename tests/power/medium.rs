@@ -11,7 +11,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::node::{Change, Inode, Naming, Node, Pending, apply, mark_returned, name, returned};
+use super::node::{
+    Change, Inode, Naming, Node, Pending, apply, conflict, mark_returned, name, returned,
+};
 use super::trace::{Call, Event};
 
 /// An open file.
@@ -35,6 +37,8 @@ pub(crate) struct Medium {
     /// What was said since it was asked last.
     said: Vec<String>,
     says_to: PathBuf,
+    /// Whether two calls changed the same bytes at the same time: nobody saw which was first.
+    pub(crate) is_ambiguous: bool,
 }
 
 impl Medium {
@@ -48,6 +52,7 @@ impl Medium {
             covered: HashMap::new(),
             said: Vec::new(),
             says_to: says_to.to_owned(),
+            is_ambiguous: false,
         };
         medium.take_in(root);
         medium
@@ -313,6 +318,9 @@ impl Medium {
         let Node::File { pending, .. } = &mut self.nodes[open.inode] else {
             panic!("a folder is no file");
         };
+        self.is_ambiguous |= pending
+            .iter()
+            .any(|other| !other.returned && conflict(&other.what, &what));
         pending.push(Pending {
             number,
             returned: false,

@@ -121,3 +121,22 @@ pub(super) fn apply(content: &mut Vec<u8>, change: &Change, mut keeps: impl FnMu
         }
     }
 }
+
+/// Whether it matters which of two changes to a file comes first.
+pub(super) fn conflict(one: &Change, other: &Change) -> bool {
+    let end = |offset: u64, bytes: &[u8]| offset + bytes.len() as u64;
+    match (one, other) {
+        (Change::SetLength(_), Change::SetLength(_)) => true,
+        (Change::SetLength(length), Change::Write { offset, bytes })
+        | (Change::Write { offset, bytes }, Change::SetLength(length)) => {
+            end(*offset, bytes) > *length
+        }
+        (
+            Change::Write { offset, bytes },
+            Change::Write {
+                offset: other,
+                bytes: others,
+            },
+        ) => *offset < end(*other, others) && *other < end(*offset, bytes),
+    }
+}
