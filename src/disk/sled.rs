@@ -36,6 +36,7 @@ struct Engine {
     trees: Vec<sled::Tree>,
     /// sled forgets to wake whoever waits for a write that fails, and would let him wait for ever.
     nudge: Option<Nudge>,
+    opened_by: u32,
 }
 
 impl Engine {
@@ -47,6 +48,7 @@ impl Engine {
             db: Some(db),
             trees: Vec::new(),
             nudge: None,
+            opened_by: std::process::id(),
         };
         let nudge = Nudge::start(move || {
             if failed.global_error().is_err() {
@@ -88,10 +90,21 @@ impl Drop for Engine {
     /// When the last handle goes sled writes what is left, syncs, and panics where that fails; none
     /// of it is needed, for what was acknowledged has been synced before.
     fn drop(&mut self) {
-        let _ = self.call("flushing", |db, _| db.flush());
+        let handles = (self.db.take(), std::mem::take(&mut self.trees));
+        if std::process::id() != self.opened_by {
+            // A forked child has none of the threads that this would wait for, and nothing to write
+            // into its parent's files.
+            std::mem::forget((handles, self.nudge.take()));
+            return;
+        }
+        let flush = || {
+            caught("flushing", || {
+                handles.0.as_ref().map(|db| db.flush()).transpose()
+            })
+        };
+        let _ = self.nudge.as_ref().map(|nudge| nudge.during(flush));
         // It has a handle of its own.
         self.nudge = None;
-        let handles = (self.db.take(), std::mem::take(&mut self.trees));
         let _ = caught("closing the database", || {
             drop(handles);
             Ok(())
