@@ -57,7 +57,12 @@ fn open(options: Options, path: &Path) -> Result<Result<hallpass::Store, Error>,
 fn a_damaged_store_opens_with_the_same_content_or_is_refused() {
     let images: usize =
         std::env::var("HALLPASS_IMAGES").map_or(600, |images| images.parse().unwrap());
-    let samples = [Sample::closed(), Sample::killed(), Sample::large()];
+    let samples = [
+        Sample::closed(),
+        Sample::killed(),
+        Sample::large(),
+        Sample::old(),
+    ];
     let root = fast_folder();
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let received: Mutex<BTreeMap<(&str, &str), usize>> = Mutex::default();

@@ -43,6 +43,22 @@ impl Sample {
         Self::new("large", true, 0)
     }
 
+    /// Made by an earlier release, and closed.
+    pub(crate) fn old() -> Self {
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
+        let files = read(&golden);
+        let dir = tempfile::tempdir().unwrap();
+        write(&files, dir.path());
+        let content = content(&Store::open(dir.path()).unwrap(), &[]);
+        Self {
+            name: "old",
+            older: files.clone(),
+            files,
+            content,
+            secrets: Vec::new(),
+        }
+    }
+
     fn new(name: &'static str, is_open: bool, small: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store");
