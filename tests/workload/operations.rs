@@ -108,7 +108,7 @@ impl Worker {
         let Some(at) = self.pick() else { return };
         let id = self.tokens[at].id;
         let done = self.attempt(here, &format!("revoke {id}"), |store| {
-            store.revoke(id).map(|_| String::new())
+            store.revoke(id).map(|found| format!("{found:?}"))
         });
         self.tokens[at].state = dead(done);
         self.must_be_dead(here, at);
@@ -186,7 +186,7 @@ impl Worker {
     pub(super) fn revoke_shared(&mut self, here: Here<'_>) {
         let Some(id) = self.shared.pop() else { return };
         self.attempt(here, &format!("revoke {id}"), |store| {
-            store.revoke(id).map(|_| String::new())
+            store.revoke(id).map(|found| format!("{found:?}"))
         });
     }
 

@@ -222,10 +222,11 @@ impl Promised {
         self.begun.iter().any(|later| {
             later.child == issue.child
                 // Others may have found nothing to do, and so nothing to sync.
-                && matches!(
-                    &*later.words[0],
-                    "revoke" | "expire" | "disable" | "flush" | "rotate" | "retire" | "close"
-                )
+                && match &*later.words[0] {
+                    "expire" | "disable" | "flush" | "rotate" | "retire" | "close" => true,
+                    "revoke" => later.told == ["Revoked"],
+                    _ => false,
+                }
                 && later.acknowledged != NEVER
                 && later.begun > issue.acknowledged
         })
