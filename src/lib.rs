@@ -55,8 +55,8 @@
 //!    renewed when the table has been laid out anew.)
 //! 6. A token is active if and only if `now < expires_at` (RFC 7519 section 4.1.4). Within one
 //!    opening of the store, and from one clean close to the next opening, time never goes back,
-//!    whatever the clock does. A store that is killed remembers the time of its last write; see
-//!    [`Store::flush`].
+//!    whatever the clock does. A store that is killed remembers the time of its last write, or of
+//!    its last [`Store::purge`] but for a minute; see [`Store::flush`].
 //! 7. No secret on disk, in errors, in `Debug`. Comparison takes the same time whatever the secret.
 //! 8. A format once released opens for ever.
 //! 9. A second opener gets [`Error::Locked`]. A forked child is refused: by the store at once, by its

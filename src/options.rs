@@ -22,7 +22,8 @@ pub enum Durability {
     Sync,
     /// **May lose issued tokens**: `issue` returns once the operating system has the record, so a
     /// power cut may forget tokens issued since the last revocation or [`Store::flush`]; such a
-    /// token is then unknown, and is refused. A revocation is never lost.
+    /// token is then unknown, and is refused. (If the clock stands no later after the cut than it
+    /// did before, its id may be given to another token.) A revocation is never lost.
     Buffered,
 }
 

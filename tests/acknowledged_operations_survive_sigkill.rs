@@ -1,142 +1,148 @@
 //! Promises 2 and 3 against a real process: whatever a killed writer had acknowledged is there after
-//! reopening, and nothing revoked is active. `HALLPASS_KILLS` lengthens the run.
+//! reopening, and nothing revoked is active; it is killed while it opens, purges and closes, too.
+//! `HALLPASS_KILLS` lengthens the run.
 
-use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+mod dice;
+mod folder_copy;
+mod workload;
 
-use hallpass::{Inactive, NewToken, Store, TokenId};
+use std::fs;
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, Instant, SystemTime};
 
-const CHILD: &str = "HALLPASS_TEST_CHILD";
+use dice::Dice;
+use folder_copy::copy;
+use hallpass::{Options, Store};
+use workload::{Plan, Promised};
 
-/// Not a test of its own: what the child runs until it is killed. Four threads issue, revoke and
-/// revoke all, and print each operation once it has returned.
+/// Kills of one store; then it is a new one, or it would only grow.
+const KILLS_EACH: usize = 20;
+
+/// Not a test of its own: what is killed.
 #[test]
 fn child() {
-    let Ok(path) = std::env::var(CHILD) else {
-        return;
-    };
-    let store = Store::open(path).unwrap();
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let store = &store;
-            scope.spawn(move || {
-                let client = format!("client-{thread}");
-                for round in 0.. {
-                    let issued = store.issue(NewToken::new(&client).never_expires()).unwrap();
-                    say(&format!(
-                        "issued {} {} {client}",
-                        issued.id,
-                        issued.secret.expose()
-                    ));
-                    if round % 3 == 0 {
-                        store.revoke(issued.id).unwrap();
-                        say(&format!("revoked {}", issued.id));
-                    }
-                    if round % 50 == 49 {
-                        store.revoke_all(&client).unwrap();
-                        say(&format!("all {client} {}", issued.id));
-                    }
-                    if round % 70 == 69 {
-                        store.purge(20).unwrap();
-                    }
-                }
-            });
-        }
-    });
+    workload::child();
 }
 
-fn say(line: &str) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").unwrap();
-    out.flush().unwrap();
-}
-
-#[derive(Default)]
-struct Acknowledged {
-    issued: HashMap<TokenId, (String, String)>,
-    revoked: Vec<TokenId>,
-    /// Client, and the last token issued before all were revoked.
-    all: Vec<(String, TokenId)>,
-}
-
-impl Acknowledged {
-    fn hear(&mut self, line: &str) {
-        let words: Vec<&str> = line.split(' ').collect();
-        match *words {
-            ["issued", id, secret, client] => {
-                self.issued
-                    .insert(id.parse().unwrap(), (secret.to_owned(), client.to_owned()));
-            }
-            ["revoked", id] => self.revoked.push(id.parse().unwrap()),
-            ["all", client, last] => self.all.push((client.to_owned(), last.parse().unwrap())),
-            // The test harness's own lines, and a line cut by the kill.
-            _ => {}
-        }
-    }
-
-    fn is_dead(&self, id: TokenId) -> bool {
-        self.revoked.contains(&id)
-            || self
-                .all
-                .iter()
-                .any(|(client, last)| self.issued[&id].1 == *client && id <= *last)
-    }
-}
+/// When a child is killed: so many milliseconds at the most after it has begun this.
+const MOMENTS: &[(&str, u64)] = &[
+    ("", 400),
+    (" open", 20),
+    ("", 400),
+    (" purge", 3),
+    (" open", 20),
+    (" close", 20),
+];
 
 #[test]
 fn what_was_acknowledged_survives_and_what_was_revoked_stays_dead() {
-    if std::env::var(CHILD).is_ok() {
+    if workload::is_child() {
         return;
     }
-    let kills = std::env::var("HALLPASS_KILLS").map_or(8, |kills| kills.parse().unwrap());
-    let dir = tempfile::tempdir().unwrap();
-    let mut acknowledged = Acknowledged::default();
-    for _ in 0..kills {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-            .env(CHILD, dir.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let listener =
-            std::thread::spawn(move || out.lines().map_while(Result::ok).collect::<Vec<String>>());
-        let nanos = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap()
-            .subsec_nanos();
-        std::thread::sleep(Duration::from_millis(u64::from(30 + nanos / 1_000 % 400)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let heard = listener.join().unwrap();
-        heard.iter().for_each(|line| acknowledged.hear(line));
-        check(dir.path(), &acknowledged);
+    let kills: usize = std::env::var("HALLPASS_KILLS").map_or(12, |kills| kills.parse().unwrap());
+    let seed = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_nanos() as u64;
+    eprintln!("seed {seed}");
+    let mut dice = Dice::new(seed);
+    let mut acknowledged = 0;
+    // While opening, purging, closing, or anything else.
+    let mut cut_off = [0; 4];
+    for first in (0..kills).step_by(KILLS_EACH) {
+        let root = tempfile::tempdir().unwrap();
+        let mut promised = Promised::default();
+        for kill in first..kills.min(first + KILLS_EACH) {
+            promised.next_child();
+            run_and_kill(root.path(), kill, &mut dice, &mut promised);
+            let at = ["open", "purge", "close"]
+                .iter()
+                .position(|name| promised.is_under_way(name));
+            cut_off[at.unwrap_or(3)] += 1;
+            // Checked on a copy every second time, so that the next child has to recover as well.
+            let store = root.path().join("store");
+            if !store.exists() {
+                continue;
+            }
+            let checked = if kill % 2 == 0 {
+                store
+            } else {
+                let copied = root.path().join("copy");
+                let _ = fs::remove_dir_all(&copied);
+                copy(&store, &copied);
+                copied
+            };
+            if let Err(why) = holds(&checked, &promised) {
+                panic!("kill {kill}: {why}; kept in {}", root.keep().display());
+            }
+        }
+        acknowledged += promised.acknowledged;
     }
+    eprintln!(
+        "{kills} kills, {acknowledged} operations acknowledged; killed while opening, purging, \
+         closing and else: {cut_off:?}"
+    );
     assert!(
-        acknowledged.issued.len() > 10 * kills,
+        acknowledged as usize > 10 * kills,
         "the children did too little to prove much"
     );
+    assert!(cut_off[0] > 0, "none was killed while it opened");
 }
 
-fn check(path: &std::path::Path, acknowledged: &Acknowledged) {
-    let store = Store::open(path).unwrap();
-    let validator = store.validator();
-    for (id, (secret, client)) in &acknowledged.issued {
-        match validator.validate(secret) {
-            Ok(active) => {
-                assert_eq!((active.token_id(), active.client_id()), (*id, &**client));
-                assert!(!acknowledged.is_dead(*id), "{id} lives again");
-            }
-            Err(Inactive::Revoked) => {
-                // Acknowledged or not, the revocation of a token this child had issued.
-                assert!(store.get(*id).unwrap().is_some());
-            }
-            Err(other) => panic!("{id} is {other:?}"),
+fn run_and_kill(root: &Path, kill: usize, dice: &mut Dice, promised: &mut Promised) {
+    let says = root.join("says");
+    let _ = fs::remove_file(&says);
+    let plan = Plan {
+        seed: dice.next() >> 8,
+        threads: 4,
+        rounds: 30,
+        openings: 1_000_000,
+        large_every: [0, 40][kill % 2],
+        buffered: kill % 7 == 6,
+    };
+    let mut child = workload::command(&[], &root.join("store"), &says, plan)
+        .spawn()
+        .unwrap();
+    let (moment, within_ms) = MOMENTS[kill % MOMENTS.len()];
+    wait_for(&says, moment, &mut child);
+    let wait = Duration::from_micros(dice.below(within_ms as usize * 1000) as u64);
+    std::thread::sleep(wait);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    promised.hear_all(&fs::read_to_string(&says).unwrap_or_default());
+}
+
+/// Waits until the child has said this since we began to listen.
+fn wait_for(says: &Path, what: &str, child: &mut Child) {
+    let begun = Instant::now();
+    let mut heard = 0;
+    while begun.elapsed() < Duration::from_secs(20) {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the child ended by itself"
+        );
+        let said = fs::read_to_string(says).unwrap_or_default();
+        if said[heard..]
+            .lines()
+            .any(|line| line.starts_with('+') && line.ends_with(what))
+        {
+            return;
         }
+        heard = said.rfind('\n').map_or(0, |end| end + 1);
+        std::thread::sleep(Duration::from_micros(200));
     }
-    store.verify().unwrap();
-    store.close().unwrap();
+    panic!("the child never came to{what}");
+}
+
+fn holds(path: &Path, promised: &Promised) -> Result<(), String> {
+    if promised.failed > 0 {
+        return Err("an operation of the child failed".to_owned());
+    }
+    let store: Store = Options::new()
+        .purge_grace(Duration::ZERO)
+        .open(path)
+        .map_err(|error| format!("open: {error}"))?;
+    promised.check(&store)?;
+    store.close().map_err(|error| format!("close: {error}"))
 }

@@ -188,6 +188,65 @@ fn a_store_damaged_after_it_was_closed_is_refused_untouched() {
     assert!(Store::open(dir.path()).is_ok());
 }
 
+/// What a crash leaves while the database writes a snapshot, which it does at every opening.
+#[test]
+fn a_snapshot_that_was_not_finished_is_no_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, ids) = filled(dir.path());
+    store.close().unwrap();
+    fs::remove_file(dir.path().join("closed")).unwrap();
+    for torn in [&b""[..], b"torn", &[0; 4096]] {
+        let unfinished = dir.path().join("data/snap.FFFFFFFFFFFFFFFF.generating");
+        fs::write(&unfinished, torn).unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        is_the_same(&store, &ids);
+        assert!(!unfinished.exists());
+        store.close().unwrap();
+        fs::remove_file(dir.path().join("closed")).unwrap();
+    }
+}
+
+/// What a crash leaves while a store is being made: the database's settings are torn, and nothing was
+/// acknowledged. In a store that had acknowledged something, it is damage.
+#[test]
+fn settings_torn_while_the_store_was_made_are_made_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let torn = |path: &Path| {
+        fs::create_dir_all(path.join("data")).unwrap();
+        fs::write(path.join("data/conf"), [1; 12]).unwrap();
+    };
+    torn(dir.path());
+    let (store, ids) = filled(dir.path());
+    is_the_same(&store, &ids);
+    drop(store);
+    fs::remove_file(dir.path().join("closed")).unwrap();
+    torn(dir.path());
+    assert!(matches!(
+        Store::open(dir.path()),
+        Err(Error::Corrupt { .. })
+    ));
+}
+
+/// Of a store that has lost its sidecar and nothing else, all is still there.
+#[test]
+fn a_store_without_its_sidecar_is_refused_and_not_made_anew() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/format-1");
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    copy(&golden, &old);
+    filled(&new).0.close().unwrap();
+    for path in [old, new] {
+        let seal = fs::read(path.join("seal")).unwrap();
+        fs::remove_file(path.join("closed")).unwrap();
+        fs::remove_file(path.join("seal")).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(Store::open(&path), Err(Error::Corrupt { .. })));
+        }
+        fs::write(path.join("seal"), seal).unwrap();
+        assert!(Store::open(&path).unwrap().verify().unwrap().tokens > 0);
+    }
+}
+
 /// A short form: every region of every file is damaged once, in three ways, with the mark of the
 /// clean close and, as after a crash, without it. Either the content is the same or the store is
 /// refused; nothing panics out of `open`.

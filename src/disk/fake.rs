@@ -23,6 +23,7 @@ struct State {
     sidecar: Vec<u8>,
     /// Calls that write until one fails; every later one fails too, as sled's do.
     calls_until_failure: Option<u32>,
+    reads_fail: bool,
 }
 
 impl FakeDisk {
@@ -38,6 +39,11 @@ impl FakeDisk {
     /// [`heal`]: FakeDisk::heal
     pub fn fail_after(&self, calls: u32) {
         self.state().calls_until_failure = Some(calls);
+    }
+
+    /// Makes every read fail, or succeed again. Writes are not touched, but most changes read first.
+    pub fn fail_reads(&self, fail: bool) {
+        self.state().reads_fail = fail;
     }
 
     /// Lets writes succeed again, as after the store was closed and opened: what a failed write
@@ -81,6 +87,13 @@ impl FakeDisk {
 }
 
 impl State {
+    fn read(&self) -> Result<(), DiskError> {
+        if self.reads_fail {
+            return Err(DiskError::io("reading")(io::Error::other("told to fail")));
+        }
+        Ok(())
+    }
+
     /// Counts a call that writes; an error when it is one to fail.
     fn write(&mut self, doing: &'static str) -> Result<(), DiskError> {
         match &mut self.calls_until_failure {
@@ -132,11 +145,16 @@ impl Disk for FakeDisk {
     }
 
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>, DiskError> {
-        Ok(self.state().live.get(&(tree, key.to_vec())).cloned())
+        let state = self.state();
+        state.read()?;
+        Ok(state.live.get(&(tree, key.to_vec())).cloned())
     }
 
     fn scan(&self, tree: Tree, from: &[u8]) -> Pairs<'_> {
         let state = self.state();
+        if let Err(error) = state.read() {
+            return Box::new(std::iter::once(Err(error)));
+        }
         let pairs: Vec<_> = state
             .live
             .range((tree, from.to_vec())..)

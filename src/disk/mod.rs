@@ -3,6 +3,9 @@
 
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) mod fake;
+mod files;
+mod large_pages;
+mod nudge;
 pub(crate) mod sled;
 
 use std::io;

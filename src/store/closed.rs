@@ -31,14 +31,20 @@ pub(super) fn check_and_open(folder: &Path, accept_changes: bool) -> Result<(), 
         source,
     };
     let mark = match fs::read(&path) {
-        Ok(mark) => mark,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(mark) => Some(mark),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(failed(error)),
+    };
+    // All is read even without a mark. What sled cannot read while it recovers, it takes for torn and
+    // cuts off: a bad sector, or a cable come loose, would cost the rest of the database.
+    let found = digest(&folder.join("data")).map_err(failed)?;
+    let Some(mark) = mark else {
+        return Ok(());
     };
     // A mark that is itself damaged says nothing; the seal has the last word then.
     if let Some(left) = read_mark(&mark)
         && !accept_changes
-        && digest(&folder.join("data")).map_err(failed)? != left
+        && found != left
     {
         return Err(Error::corrupt(
             "the database's files have changed since it was closed",
@@ -53,6 +59,9 @@ pub(super) fn check_and_open(folder: &Path, accept_changes: bool) -> Result<(), 
 pub(super) fn leave(folder: &Path) -> io::Result<()> {
     let data = folder.join("data");
     wait_until_free(&data)?;
+    // The last that was written is not durable yet, nor are the names of new and old files: the mark
+    // must not outlive a power cut that they don't.
+    sync(&data)?;
     let mut mark = MAGIC.to_vec();
     let digest = digest(&data)?;
     mark.extend_from_slice(&digest);
@@ -113,8 +122,25 @@ fn digest(folder: &Path) -> io::Result<[u8; 32]> {
     Ok(*hasher.finalize().as_bytes())
 }
 
-fn list(folder: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Syncs all files and folders below `folder`, and itself.
+fn sync(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sync(&path)?;
+        } else {
+            File::open(path)?.sync_all()?;
+        }
+    }
+    File::open(folder)?.sync_all()
+}
+
+fn list(folder: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
         let path = entry?.path();
         if path.is_dir() {
             list(&path, into)?

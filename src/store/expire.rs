@@ -14,7 +14,7 @@ impl Store {
     pub fn expire(&self, id: TokenId, unix_secs: u64) -> Result<Option<u64>, Error> {
         let expires_at = instant("expires_at_max", unix_secs)?;
         let control = self.core.control()?;
-        let Some(entry) = self.core.entry_of(id)? else {
+        let Some(entry) = self.core.entry_to_kill(id)? else {
             return Ok(None);
         };
         if self.core.live.grant(entry.grant).kind == Kind::ForeignDenial.as_u8() {

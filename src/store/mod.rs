@@ -162,7 +162,7 @@ impl Store {
     ///
     /// With [`Durability::Sync`] it is needed only to keep the clock's mark: a store that is
     /// killed without it may, after a restart with a clock set back, take for active a token that
-    /// expired since the last write.
+    /// expired since the last write. [`Store::purge`] does it, too.
     pub fn flush(&self) -> Result<(), Error> {
         let control = self.core.writable()?;
         self.core.commit(control, [Change::Flush])

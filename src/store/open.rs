@@ -250,18 +250,20 @@ fn check_generation(
         }
         Some(mark) if mark.generation < seal.generation => {
             // The slot after the newest may be torn. It is mended before the next group overwrites
-            // the other one, or a second torn write would leave none. The database goes first: what
-            // it reads back now need not be durable yet.
-            disk.sync()?;
-            let (at, slot) = seal.mark().to_slot(mac_key);
-            disk.write_sidecar(at, &slot)?;
+            // the other one, or a second torn write would leave none.
+            catch_up(disk, mac_key, seal)?;
             mark.generation
         }
         Some(mark) => mark.generation,
         None if seal.generation > 1 => {
             return Err(Error::corrupt("the sidecar is missing or damaged"));
         }
-        None => 0,
+        None => {
+            // Whoever made the store did not come to the first mark. It has to be there before the
+            // second group is written: from then on a store without a mark is a damaged one.
+            catch_up(disk, mac_key, seal)?;
+            0
+        }
     };
     let required = required.max(least_generation);
     if seal.generation < required {
@@ -271,4 +273,45 @@ fn check_generation(
         });
     }
     Ok(())
+}
+
+/// Writes the mark of what was found. The database goes first: what it reads back now need not be
+/// durable yet.
+fn catch_up(disk: &dyn Disk, mac_key: &MacKey, seal: &Seal) -> Result<(), Error> {
+    disk.sync()?;
+    let (at, slot) = seal.mark().to_slot(mac_key);
+    Ok(disk.write_sidecar(at, &slot)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::new_token::NewToken;
+
+    /// The first group is applied and synced, then its mark fails: nobody was told of a store.
+    fn without_a_mark() -> FakeDisk {
+        let disk = FakeDisk::new();
+        disk.fail_after(2);
+        assert!(Options::new().open_fake(disk.clone()).is_err());
+        disk.heal();
+        disk
+    }
+
+    #[test]
+    fn a_store_that_was_cut_off_before_its_first_mark_gets_one_when_it_is_opened() {
+        let disk = without_a_mark();
+        drop(Options::new().open_fake(disk.clone()).unwrap());
+        for calls in 0..4 {
+            let disk = without_a_mark();
+            let store = Options::new().open_fake(disk.clone()).unwrap();
+            disk.fail_after(calls);
+            let issued = store.issue(NewToken::new("c").never_expires());
+            assert_eq!(issued.is_ok(), calls == 3);
+            disk.crash(1);
+            drop(store);
+            let store = Options::new().open_fake(disk).unwrap();
+            assert!(store.stats().unwrap().tokens >= u64::from(calls == 3));
+        }
+    }
 }

@@ -12,6 +12,9 @@ use crate::token_id::{EPOCH_MS, TokenId};
 
 /// How many records one group forgets: each group costs a sync, and others wait for it.
 const GROUP: usize = 4096;
+/// By how much the clock may be ahead of what the disk remembers of it, in seconds, after a purge that
+/// found nothing.
+const CLOCK_AHEAD_MAX_SECS: u64 = 60;
 
 /// What a purge did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +32,10 @@ impl Store {
     /// their client's. Until then a token is refused with its precise reason, afterwards as unknown.
     ///
     /// Tokens of a disabled client are not dead.
+    ///
+    /// A purge that finds nothing writes the time down, if that was last done a minute ago or more:
+    /// a store that is purged now and then does not forget it when it is killed (see
+    /// [`Store::flush`]).
     pub fn purge(&self, limit: usize) -> Result<Purged, Error> {
         // Two at once would find the same tokens and count them twice.
         let _alone = self
@@ -62,12 +69,27 @@ impl Store {
         if purged.purged > 0 {
             // With a new writer each time, so that others get their turn.
             while self.core.live.table.writer().give_back() {}
+        } else {
+            self.core.keep_time()?;
         }
         Ok(purged)
     }
 }
 
 impl Core {
+    /// Makes the highest time seen durable, unless the disk knows it well enough.
+    fn keep_time(&self) -> Result<(), Error> {
+        let kept_secs = self
+            .sealed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .latest_secs;
+        if self.live.now_secs() < kept_secs.saturating_add(CLOCK_AHEAD_MAX_SECS) {
+            return Ok(());
+        }
+        self.commit(self.writable()?, [Change::Flush])
+    }
+
     fn find_dead(&self, limit: usize) -> Result<Vec<Entry>, Error> {
         let horizon = self.live.now_secs().saturating_sub(self.purge_grace_secs);
         let mut dead = Vec::new();
@@ -121,6 +143,64 @@ impl Core {
             if writer.remove(entry.place(), entry.id) && entry.placed_by_digest {
                 self.live.count_placed_by_digest(false);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::disk::fake::FakeDisk;
+    use crate::inactive::Inactive;
+    use crate::new_token::NewToken;
+    use crate::options::Options;
+
+    const START: u64 = 1_800_000_000;
+
+    #[derive(Clone)]
+    struct Hand(Arc<AtomicU64>);
+
+    impl Clock for Hand {
+        fn now_secs(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn a_purge_that_finds_nothing_keeps_the_time() {
+        for purges in [false, true] {
+            let (disk, hand) = (FakeDisk::new(), Hand(Arc::new(AtomicU64::new(START))));
+            let open = || {
+                Options::new()
+                    .clock(hand.clone())
+                    .open_fake(disk.clone())
+                    .unwrap()
+            };
+            let store = open();
+            let token = NewToken::new("c").expires_at(START + 100);
+            let secret = store.issue(token).unwrap().secret;
+            hand.0.store(START + 1000, Ordering::Relaxed);
+            let expired = |store: &Store| {
+                store.validator().validate(secret.expose()).err() == Some(Inactive::Expired)
+            };
+            assert!(expired(&store));
+            if purges {
+                let generation = store.generation();
+                assert_eq!(store.purge(10).unwrap(), Purged::default());
+                hand.0.fetch_add(59, Ordering::Relaxed);
+                assert_eq!(store.purge(10).unwrap(), Purged::default());
+                assert_eq!(store.generation(), generation + 1, "once a minute, no more");
+            }
+            // Killed, and the clock set back while it was down.
+            disk.fail_after(0);
+            drop(store);
+            disk.crash(0);
+            hand.0.store(START + 50, Ordering::Relaxed);
+            assert_eq!(expired(&open()), purges);
         }
     }
 }

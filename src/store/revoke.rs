@@ -6,7 +6,7 @@ use crate::client_id::ClientId;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::record::RevokedRecord;
-use crate::table::{Entry, Place};
+use crate::table::{Cursor, Entry, Place};
 use crate::token_id::TokenId;
 
 /// The longest reason and the longest name of who revoked, in bytes.
@@ -43,11 +43,15 @@ impl Store {
     }
 
     /// [`Store::revoke`], with a reason for the record.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the reason or the name is too long: then nothing was done, and the token
+    /// lives on. After any other error it is dead in memory.
     pub fn revoke_because(&self, id: TokenId, why: RevokeReason<'_>) -> Result<Revocation, Error> {
         Error::check_limit("reason_max_bytes", REASON_MAX_BYTES, why.reason.len())?;
         Error::check_limit("reason_max_bytes", REASON_MAX_BYTES, why.by.len())?;
         let control = self.core.control()?;
-        let Some(entry) = self.core.entry_of(id)? else {
+        let Some(entry) = self.core.entry_to_kill(id)? else {
             return Ok(Revocation::Unknown);
         };
         if entry.revoked {
@@ -118,8 +122,7 @@ impl Core {
 
     /// The table's entry of a token that has been issued.
     pub(super) fn entry_of(&self, id: TokenId) -> Result<Option<Entry>, Error> {
-        let writer = self.live.table.writer();
-        if let Some(entry) = writer.find(Place::of_id(id), id) {
+        if let Some(entry) = self.live.table.writer().find(Place::of_id(id), id) {
             return Ok(Some(entry));
         }
         if !self.live.has_placed_by_digest() {
@@ -130,6 +133,56 @@ impl Core {
             return Ok(None);
         };
         let digest = Digest::from_bytes(record.digest).in_memory();
-        Ok(writer.find(Place::of_digest(digest), id))
+        Ok(self.live.table.writer().find(Place::of_digest(digest), id))
+    }
+
+    /// The same, for a call that makes a token less alive: that must not depend on the disk. Where
+    /// the record cannot be read, all of memory is searched.
+    pub(super) fn entry_to_kill(&self, id: TokenId) -> Result<Option<Entry>, Error> {
+        self.entry_of(id).or_else(|error| {
+            let mut cursor = Some(Cursor::START);
+            let mut found = Vec::new();
+            while let Some(at) = cursor {
+                cursor = self.live.table.scan(at, &mut found);
+                if let Some(entry) = found.iter().find(|entry| entry.id == id) {
+                    return Ok(Some(*entry));
+                }
+            }
+            Err(error)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::inactive::Inactive;
+    use crate::new_token::NewToken;
+    use crate::options::Options;
+
+    const CHOSEN: &str = "a-chosen-secret-0123456789-abcdefghijklmnop";
+
+    #[test]
+    fn a_chosen_secret_dies_in_memory_though_the_disk_cannot_be_read() {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        let validator = store.validator();
+        store
+            .issue_many(vec![NewToken::new("c").never_expires(); 300], |_| {})
+            .unwrap();
+        let forever = NewToken::new("c").never_expires();
+        let id = store.issue_chosen(forever.clone(), CHOSEN).unwrap();
+        let other = format!("{CHOSEN}-other");
+        let other_id = store.issue_chosen(forever, &other).unwrap();
+        disk.fail_reads(true);
+
+        assert!(matches!(store.revoke(id), Err(Error::Io { .. })));
+        assert_eq!(validator.validate(CHOSEN).err(), Some(Inactive::Revoked));
+        assert!(store.expire(other_id, 1).is_err());
+        assert_eq!(validator.validate(&other).err(), Some(Inactive::Expired));
+
+        let nobody = TokenId::from_u64(7).unwrap();
+        assert!(store.revoke(nobody).is_err(), "nobody looked at the disk");
     }
 }

@@ -67,7 +67,9 @@ pub(super) fn scan(
     visit: &mut dyn Visit,
 ) -> Result<(), Error> {
     thread::scope(|scope| {
-        let index = scope.spawn(|| sum_index(disk));
+        let index = thread::Builder::new()
+            .spawn_scoped(scope, || sum_index(disk))
+            .map_err(no_thread)?;
         let found = scan_all(&disk, mac_key, visit)?;
         let index = index
             .join()
@@ -97,6 +99,14 @@ fn scan_all(
     scan_keys(records, mac_key, visit, &mut found)?;
     scan_tokens(records, mac_key, visit, &mut found)?;
     Ok(found)
+}
+
+fn no_thread(source: std::io::Error) -> Error {
+    Error::Io {
+        doing: "starting a thread that reads records",
+        consequence: "the store was not read",
+        source,
+    }
 }
 
 fn scan_clients(
@@ -147,7 +157,9 @@ fn scan_tokens(
 ) -> Result<(), Error> {
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::sync_channel(BATCHES_WAITING);
-        scope.spawn(move || read_ahead(records, &sender));
+        thread::Builder::new()
+            .spawn_scoped(scope, move || read_ahead(records, &sender))
+            .map_err(no_thread)?;
         for batch in receiver {
             for (key, bytes) in batch? {
                 let (record, mac): (TokenRecord, _) =
