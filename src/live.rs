@@ -11,7 +11,7 @@ use crate::inactive::Inactive;
 #[cfg(feature = "jwt")]
 use crate::keyring::Keyring;
 use crate::table::{
-    CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, Place, ScopeSets, Table,
+    self, CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, Place, ScopeSets, Table,
 };
 use crate::token_text;
 
@@ -206,12 +206,12 @@ impl Live {
         if text.len() > token_text::TEXT_MAX_BYTES {
             return self.find_jwt(text);
         }
-        let place = token_text::id_bytes(text).map(Place::of_id_text);
-        if let Some(place) = place {
-            // The line travels from memory while the digest is computed.
-            self.table.prefetch(place);
-        }
-        self.find(place, self.digests.text(text))
+        let Some(id) = token_text::id_bytes(text) else {
+            return self.find(None, self.digests.text(text));
+        };
+        let digest = || self.digests.text(text).in_memory();
+        let (digest, found) = self.table.get_meanwhile(Place::of_id_text(id), digest);
+        found.or_else(|| self.find_placed_by(digest))
     }
 
     /// The JWT with this text; or the token whose chosen secret looks like one, or is as long.
@@ -220,8 +220,8 @@ impl Live {
     fn find_jwt(&self, text: &[u8]) -> Option<Entry> {
         let place = crate::jwt::embedded_id(text).map(|id| Place::of_id_text(&id));
         if let Some(place) = place {
-            self.table.prefetch(place);
-            let found = self.table.get(place, self.digests.jwt(text).in_memory());
+            let digest = || self.digests.jwt(text).in_memory();
+            let (_, found) = self.table.get_meanwhile(place, digest);
             if found.is_some() {
                 return found;
             }
@@ -240,9 +240,14 @@ impl Live {
     #[inline(always)]
     pub(crate) fn find(&self, place: Option<Place>, digest: Digest) -> Option<Entry> {
         let digest = digest.in_memory();
-        if let Some(entry) = place.and_then(|place| self.table.get(place, digest)) {
-            return Some(entry);
-        }
+        place
+            .and_then(|place| self.table.get(place, digest))
+            .or_else(|| self.find_placed_by(digest))
+    }
+
+    /// The token whose secret its caller chose.
+    #[inline]
+    fn find_placed_by(&self, digest: table::Digest) -> Option<Entry> {
         if self.has_placed_by_digest() {
             return self.table.get(Place::of_digest(digest), digest);
         }

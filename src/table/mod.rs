@@ -157,6 +157,36 @@ impl Table {
         self.read(|view, signals, stamp| look(view, signals, stamp, place, digest))
     }
 
+    /// Computes a digest while the memory of `place` is on its way, then looks for the entry with it
+    /// there. One hold on the layout serves both.
+    #[inline(always)]
+    pub(crate) fn get_meanwhile(
+        &self,
+        place: Place,
+        digest: impl Fn() -> Digest,
+    ) -> (Digest, Option<Entry>) {
+        let stamp = self.signals.stamp();
+        let first = self.with_layout(stamp, |layout| {
+            let view = layout.view();
+            view.span(place, self.signals.seen(stamp)).prefetch(place);
+            let digest = digest();
+            (digest, look(view, &self.signals, stamp, place, digest))
+        });
+        match first {
+            Some((digest, Some(answer))) => (digest, answer),
+            Some((digest, None)) => (digest, self.get_again(place, digest)),
+            None => {
+                let digest = digest();
+                (digest, self.get_again(place, digest))
+            }
+        }
+    }
+
+    #[cold]
+    fn get_again(&self, place: Place, digest: Digest) -> Option<Entry> {
+        self.get(place, digest)
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.len.load(Ordering::Relaxed)
