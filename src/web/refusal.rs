@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+#[cfg(feature = "tower")]
+use http::header::{self, HeaderName};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
@@ -26,6 +28,25 @@ pub struct Refusal {
     cookies: Vec<HeaderValue>,
     wire: Wire,
 }
+
+/// The fields that say something of a body, and nothing of another one.
+#[cfg(feature = "tower")]
+const OF_THE_BODY: &[HeaderName] = &[
+    header::ACCEPT_RANGES,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    header::TRANSFER_ENCODING,
+];
+
+/// The other fields that a refusal writes.
+#[cfg(feature = "tower")]
+const OF_THE_REFUSAL: &[HeaderName] = &[CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE];
 
 /// Among a response's extensions: a handler's refusal, which the guard in front tells in its manner.
 #[derive(Clone)]
@@ -136,6 +157,22 @@ impl Refusal {
         }
         response.extensions_mut().insert(self.reason);
         response
+    }
+
+    /// Tells a handler's refusal anew: status, body and the fields that go with them. What layers on
+    /// the way have added stays.
+    #[cfg(feature = "tower")]
+    pub(super) fn retell<B: FromText>(&self, manner: &Manner, response: &mut Response<B>) {
+        let (mut parts, body) = self.render(manner).into_parts();
+        *response.body_mut() = body;
+        *response.status_mut() = parts.status;
+        let headers = response.headers_mut();
+        for name in OF_THE_BODY.iter().chain(OF_THE_REFUSAL) {
+            headers.remove(name);
+        }
+        // Its cookies stand there already.
+        parts.headers.remove(SET_COOKIE);
+        headers.extend(parts.headers);
     }
 
     /// A gRPC response of trailers only: status and message stand among the header fields.
