@@ -1,7 +1,7 @@
 //! The answer "no" as an HTTP response or a gRPC status, from one type, in legal grammar.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 #[cfg(feature = "tower")]
 use http::header::{self, HeaderName};
@@ -279,6 +279,15 @@ impl From<Reason> for Refusal {
         Self::new(reason)
     }
 }
+
+/// Shows the reason's code.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 fn content_type(form: Form) -> HeaderValue {
     HeaderValue::from_static(match form {
