@@ -83,6 +83,8 @@ impl fmt::Display for Reason {
     }
 }
 
+impl std::error::Error for Reason {}
+
 /// No challenge: showing a credential again would not help.
 const NO_CHALLENGE: Option<Challenger> = None;
 
