@@ -5,8 +5,9 @@
 //! HALLPASS_SOAK_TOKENS=10000000 cargo bench --bench soak   # the long form
 //! cargo bench --bench soak -- --test                       # the short one, which writes nothing
 //! ```
-//! The long form writes `soak.csv` and `soak.svg` to `HALLPASS_SOAK_OUT`, by default
-//! `benches/rivals/results`.
+//! The long form writes `soak.csv`, as it goes, and `soak.svg` to `HALLPASS_SOAK_OUT`, by default
+//! `benches/rivals/results`. The store lives in the system's folder for what is temporary: for hours,
+//! give one that nobody else cleans, with `TMPDIR`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -61,7 +62,13 @@ fn main() {
     );
     let folder = tempfile::tempdir().unwrap();
     let clock = Fast(Arc::new(AtomicU64::new(1_800_000_000)));
-    let rows = live_through(folder.path(), &clock, tokens);
+    let csv = out.join("soak.csv");
+    let mut keep = |rows: &[Row]| {
+        if !is_test {
+            fs::write(&csv, to_csv(rows)).unwrap();
+        }
+    };
+    let rows = live_through(folder.path(), &clock, tokens, &mut keep);
     let began = Instant::now();
     let compacted = Store::compact(folder.path(), Options::new()).unwrap();
     let took = began.elapsed();
@@ -75,7 +82,13 @@ fn main() {
     let told = summary(&rows, &compacted, took);
     println!("{told}");
     if !is_test {
-        fs::write(out.join("soak.csv"), csv(&rows, &compacted, took)).unwrap();
+        let end = format!(
+            "compacted,{},{:.1},,,{}\n",
+            compacted.tokens,
+            took.as_secs_f64(),
+            compacted.bytes_after
+        );
+        fs::write(&csv, to_csv(&rows) + &end).unwrap();
         fs::write(out.join("soak.svg"), svg(&rows, &compacted, &told)).unwrap();
     }
 }
@@ -86,7 +99,7 @@ fn options(clock: &Fast) -> Options {
         .purge_grace(Duration::ZERO)
 }
 
-fn live_through(path: &Path, clock: &Fast, tokens: u64) -> Vec<Row> {
+fn live_through(path: &Path, clock: &Fast, tokens: u64, keep: &mut dyn FnMut(&[Row])) -> Vec<Row> {
     let round = (tokens / 100).max(1000);
     let store = options(clock).open(path).unwrap();
     let began = Instant::now();
@@ -120,6 +133,7 @@ fn live_through(path: &Path, clock: &Fast, tokens: u64) -> Vec<Row> {
             table_bytes: stats.table_bytes,
             disk_bytes: stats.disk_bytes,
         });
+        keep(&rows);
         if rows.len() % 10 == 0 {
             let row = &rows[rows.len() - 1];
             eprintln!("{} issued after {:.0} s", row.issued, row.seconds);
@@ -160,7 +174,7 @@ fn summary(rows: &[Row], compacted: &Compacted, took: Duration) -> String {
     )
 }
 
-fn csv(rows: &[Row], compacted: &Compacted, took: Duration) -> String {
+fn to_csv(rows: &[Row]) -> String {
     let mut text = String::from("issued,records,seconds,resident_bytes,table_bytes,disk_bytes\n");
     for row in rows {
         writeln!(
@@ -170,14 +184,6 @@ fn csv(rows: &[Row], compacted: &Compacted, took: Duration) -> String {
         )
         .unwrap();
     }
-    writeln!(
-        text,
-        "compacted,{},{:.1},,,{}",
-        compacted.tokens,
-        took.as_secs_f64(),
-        compacted.bytes_after
-    )
-    .unwrap();
     text
 }
 

@@ -336,6 +336,52 @@ fn a_single_damaged_record_costs_its_token_and_nothing_else() {
     }
 }
 
+/// What is damaged is the denial of a foreign token, and nothing else: without it that token would
+/// live, so it is not taken for a token that is merely lost.
+#[cfg(feature = "jwt")]
+#[test]
+fn a_lost_denial_of_a_foreign_token_needs_a_word() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let store = Store::open(&path).unwrap();
+    let new = NewToken::new("c").never_expires();
+    store.issue_many(vec![new; 10], drop).unwrap();
+    let issuer = "https://issuer.example";
+    let far = 4_000_000_000;
+    for jti in ["one", "two"] {
+        store.revoke_foreign(issuer, jti, far).unwrap();
+    }
+    store.close().unwrap();
+    fs::remove_file(path.join("closed")).unwrap();
+    let db = path.join("data/db");
+    let mut bytes = fs::read(&db).unwrap();
+    // The records of the denials: kind 4, digest, placed by it, no key, the issuer for a client.
+    let records: Vec<usize> = (36..bytes.len() - issuer.len())
+        .filter(|at| bytes[*at..].starts_with(issuer.as_bytes()))
+        .filter(|at| bytes[at - 36] == 4 && bytes[at - 3..*at] == [1, 0, issuer.len() as u8])
+        .collect();
+    let digest = |at: usize| bytes[at - 35..at - 3].to_vec();
+    let one = digest(records[0]);
+    let of_one: Vec<usize> = records
+        .iter()
+        .copied()
+        .filter(|at| digest(*at) == one)
+        .collect();
+    assert!(of_one.len() < records.len());
+    for at in of_one {
+        bytes[at - 10] ^= 1;
+    }
+    fs::write(&db, &bytes).unwrap();
+    let to = dir.path().join("new");
+    let refused = repair(&path, &to, LostRevocations::Refuse);
+    assert!(
+        matches!(refused, Err(Error::RevocationsMayBeLost { .. })),
+        "{refused:?}"
+    );
+    let accepted = repair(&path, &to, LostRevocations::Accept).unwrap();
+    assert_eq!((accepted.store.tokens, accepted.tokens_missing), (11, 1));
+}
+
 fn flip(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
     bytes[at] ^= 1 << (at % 8);
     bytes

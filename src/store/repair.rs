@@ -54,8 +54,7 @@ impl Store {
     /// If it is proven that every intact record is the last of its kind, the new store holds exactly
     /// these, and `lost` has no say; a record that is lost is a token, client or key less, never one
     /// that lives again. If it is not proven, **a revocation may be among what is lost**, and `lost`
-    /// decides.
-    /// With [`LostRevocations::Accept`] a token lives that has an intact record, no intact record
+    /// decides. With [`LostRevocations::Accept`] a token lives that has an intact record, no intact record
     /// that says that it was revoked, and a client whose record is intact.
     ///
     /// The records are held in memory meanwhile. Of `options` it takes the digest key, where that
@@ -64,8 +63,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::RevocationsMayBeLost`], [`Error::Corrupt`] if nothing is intact,
-    /// [`Error::PathTaken`], [`Error::NotFound`], [`Error::NotADirectory`], [`Error::Locked`], [`Error::WrongDigestKey`],
-    /// [`Error::NewerFormat`], [`Error::Io`]: no store was made.
+    /// [`Error::PathTaken`], [`Error::NotFound`], [`Error::NotADirectory`], [`Error::Locked`],
+    /// [`Error::WrongDigestKey`], [`Error::NewerFormat`], [`Error::Io`]: no store was made.
     pub fn repair(
         damaged: impl AsRef<Path>,
         folder: impl AsRef<Path>,
@@ -223,7 +222,9 @@ impl Plan {
         let disk = SledDisk::open(&folder.data(), &folder.sidecar(), options.cache_bytes)?;
         let mut new = NewStore::begin(Box::new(disk), key.clone(), told);
         let revoked_all = !self.proven && lost == LostRevocations::RevokeAll;
-        let is_whole = self.proven && self.tokens.len() as u64 == sealed.tokens;
+        let counts = [self.tokens.len(), self.clients.len(), self.keys.len()];
+        let is_whole = self.proven
+            && counts.map(|count| count as u64) == [sealed.tokens, sealed.clients, sealed.keys];
         if !is_whole {
             let known = known_generation.max(options.least_generation);
             like.generation = like.generation.max(known) + 1;
@@ -267,6 +268,9 @@ impl Plan {
             }
         }
         let seal = new.finish(&like, store_record)?;
+        if is_whole && seal.digest != sealed.digest {
+            return Err(Error::corrupt("the new store is not what was proven"));
+        }
         target.finish()?;
         let store = Restored {
             revoked_all,

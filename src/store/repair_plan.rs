@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::salvage::{Salvage, Versions};
+use crate::kind::Kind;
 use crate::record::{ClientRecord, KeyRecord, TokenRecord};
 use crate::seal::Seal;
 use crate::token_id::TokenId;
@@ -168,7 +169,49 @@ impl Salvage {
             return None;
         }
         let found = lies_about(&wanted.keys().copied().collect())?;
-        wanted.remove(&found)
+        let (take, gap) = wanted.remove(&found)?;
+        self.only_lives_are_lost(take, &gap, seal)
+            .then_some((take, gap))
+    }
+
+    /// Whether nothing that denies is in the gap: no denial of a foreign token, and no client that
+    /// would be enabled by being forgotten.
+    fn only_lives_are_lost(&self, take: Take, gap: &Gap, seal: &Seal) -> bool {
+        let denies = |token: &TokenRecord| token.kind == Kind::ForeignDenial.as_u8();
+        let taken = || {
+            self.tokens
+                .iter()
+                .filter_map(|(id, found)| Some((*id, &take.token(found)?.0)))
+        };
+        let held = self.held(take);
+        let held = |name: &str| held.get(name).copied().unwrap_or(0);
+        let swapped = match gap {
+            Gap::None => return true,
+            Gap::Old(old) => return !taken().any(|(id, token)| id == *old && denies(token)),
+            Gap::Missing(swapped) => swapped.as_deref(),
+        };
+        let record = |name: &str| {
+            let more = u64::from(swapped == Some(name));
+            Some(take.client(self.clients.get(name)?, held(name) + more)?.0)
+        };
+        if (taken().count() as u64) < seal.tokens {
+            // Clients have only tokens, and issuers only denials: its others tell what it was.
+            let mut owners = self
+                .clients
+                .keys()
+                .filter(|name| record(name).is_some_and(|client| client.tokens > held(name)));
+            let (Some(owner), None) = (owners.next(), owners.next()) else {
+                return false;
+            };
+            let mut others = taken()
+                .filter(|(_, token)| token.client == *owner)
+                .peekable();
+            return others.peek().is_some() && !others.any(|(_, token)| denies(token));
+        }
+        let clients = self.clients.keys().filter(|name| record(name).is_some());
+        // A client that has tokens is disabled, as it may have been.
+        clients.count() as u64 == seal.clients
+            || taken().any(|(_, token)| record(&token.client).is_none())
     }
 
     /// How many tokens of each client are taken.
