@@ -219,11 +219,14 @@ impl Recording {
                 let model =
                     [Model::Nothing, Model::Subset, Model::Subset, Model::Prefix][dice.below(4)];
                 let image = fast_folder();
+                let mut same = dice.clone();
                 medium.write_image(image.path(), model, &mut dice);
                 let store = image.path().join("new/store");
                 let again = dice.one_in(4);
                 if let Err(why) = holds(&store, &promised, again) {
-                    let kept = image.keep();
+                    // As the power cut left it, before it was opened.
+                    let kept = fast_folder().keep();
+                    medium.write_image(&kept, model, &mut same);
                     failures.lock().unwrap().push(format!(
                         "recording {}, event {at}, {model:?}: {why}; image kept in {}",
                         self.number,

@@ -125,6 +125,8 @@ impl SledDisk {
         // Until the first mark is written nothing was acknowledged, and whoever made the files may
         // have been cut off at any moment of it.
         let is_unfinished = read_all(&sidecar)?.iter().all(|byte| *byte == 0);
+        files::wait_until_free(folder)
+            .map_err(DiskError::io("waiting for whoever had the database open"))?;
         files::remove_torn_snapshots(folder)
             .map_err(DiskError::io("removing what a crash left behind"))?;
         let config = sled::Config::new()

@@ -9,18 +9,14 @@
 //! closed = "hallpass closed 1\n" || BLAKE3 over the files of data/ (32) || CRC-32 (4)
 //! ```
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
+use crate::disk::wait_until_free;
 use crate::error::Error;
 
 const MAGIC: &[u8] = b"hallpass closed 1\n";
-/// How long the database's threads may take to let go of its file, in hundredths of a second.
-const PATIENCE: u32 = 200;
-
 /// Refuses a database that has changed since it was closed, then takes the mark away: from here on
 /// the database may change.
 pub(super) fn check_and_open(folder: &Path, accept_changes: bool) -> Result<(), Error> {
@@ -58,17 +54,7 @@ pub(super) fn check_and_open(folder: &Path, accept_changes: bool) -> Result<(), 
 /// Leaves the mark. The database must be closed; if its file does not come free, there is none.
 pub(super) fn leave(folder: &Path) -> io::Result<()> {
     let data = folder.join("data");
-    let log = File::open(data.join("db"))?;
-    // sled's own lock stands on this file, and falls when the last of its threads lets go.
-    let mut patience = PATIENCE;
-    while let Err(error) = log.try_lock() {
-        match error {
-            TryLockError::WouldBlock if patience > 0 => patience -= 1,
-            TryLockError::WouldBlock => return Err(io::ErrorKind::WouldBlock.into()),
-            TryLockError::Error(error) => return Err(error),
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_until_free(&data)?;
     // The last that was written is not durable yet, nor are the names of new and old files: the mark
     // must not outlive a power cut that they don't.
     sync(&data)?;
