@@ -104,6 +104,11 @@ pub(super) fn remove_torn_snapshots(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes the names of the files durable.
+pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
 /// Makes the entries of a new store durable: its files, its folder, and those above, of which any
 /// may have been made for it.
 pub(super) fn sync_all(folder: &Path) -> io::Result<()> {

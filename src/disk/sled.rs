@@ -134,8 +134,12 @@ impl SledDisk {
             .segment_size(files::segment_bytes(folder, is_unfinished)?)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
+        let engine = Engine::open(&config)?;
+        // sled has written a snapshot, and has overwritten or is about to overwrite what only the one
+        // before it needs: the name of the new one must not be lost from here on.
+        files::sync_names(folder).map_err(DiskError::io("syncing the database's folder"))?;
         let disk = Self {
-            engine: Engine::open(&config)?,
+            engine,
             log: File::open(folder.join(files::LOG))
                 .map_err(DiskError::io("opening the database file"))?,
             large: LargePages::new(folder),
