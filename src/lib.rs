@@ -62,7 +62,9 @@
 //! 9. A second opener gets [`Error::Locked`]. A forked child is refused: by the store at once, by its
 //!    validators from the clock's next second on.
 //!
-//! Not promised: durability on disks that lie, detection of a roll-back of the whole directory
+//! Not promised: durability on disks that lie; that a store can be opened after the power failed in
+//! the very milliseconds in which it was being opened (it may be refused as damaged: sled overwrites
+//! what its old snapshot needs before the name of the new one is durable); detection of a roll-back of the whole directory
 //! (unless [`Options::least_generation`] is used), secrecy against root. Bearer tokens can be
 //! replayed by whoever sees them; that is their nature.
 //!

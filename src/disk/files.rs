@@ -1,9 +1,11 @@
 //! sled's files, as far as they need care that sled does not take: what a crash leaves of them, and
 //! that their names survive one.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use super::DiskError;
 
@@ -15,6 +17,9 @@ const SETTINGS: &str = "conf";
 /// What the names of its snapshots begin with, and what they end with until they are whole.
 const SNAPSHOT: &str = "snap.";
 const UNFINISHED: &str = ".generating";
+
+/// How long the log may take to come free, in hundredths of a second.
+const PATIENCE: u32 = 200;
 
 /// How much of its log sled writes, and frees, at once. Pages of more than a quarter of it go to files
 /// of their own, which may come to the medium after what the log says of them: a power cut between
@@ -62,6 +67,26 @@ fn read_segment_bytes(settings: &[u8]) -> Option<usize> {
         .find(|bytes| text.starts_with(format!("segment_size: {bytes}\n").as_bytes()))
 }
 
+/// Waits until nobody holds the database's log any more. sled's threads let go of it some time after
+/// its handles are gone; a process that is being started has a copy of every handle until it runs its
+/// program. The caller holds the store's own lock, so whoever still holds this one is on his way out.
+pub(crate) fn wait_until_free(folder: &Path) -> io::Result<()> {
+    let log = match File::open(folder.join(LOG)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        log => log?,
+    };
+    let mut patience = PATIENCE;
+    while let Err(error) = log.try_lock() {
+        match error {
+            TryLockError::WouldBlock if patience > 0 => patience -= 1,
+            TryLockError::WouldBlock => return Err(io::ErrorKind::WouldBlock.into()),
+            TryLockError::Error(error) => return Err(error),
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    log.unlock()
+}
+
 /// Removes snapshots that were not finished: sled takes the last for the newest, whole or not.
 pub(super) fn remove_torn_snapshots(folder: &Path) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
@@ -77,6 +102,11 @@ pub(super) fn remove_torn_snapshots(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes the names of the files durable.
+pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Makes the entries of a new store durable: its files, its folder, and those above, of which any

@@ -10,6 +10,8 @@ pub(crate) mod sled;
 
 use std::io;
 
+pub(crate) use files::wait_until_free;
+
 /// The trees of a store. The numbers stand in MACs: they never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

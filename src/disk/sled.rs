@@ -125,6 +125,8 @@ impl SledDisk {
         // Until the first mark is written nothing was acknowledged, and whoever made the files may
         // have been cut off at any moment of it.
         let is_unfinished = read_all(&sidecar)?.iter().all(|byte| *byte == 0);
+        files::wait_until_free(folder)
+            .map_err(DiskError::io("waiting for whoever had the database open"))?;
         files::remove_torn_snapshots(folder)
             .map_err(DiskError::io("removing what a crash left behind"))?;
         let config = sled::Config::new()
@@ -132,8 +134,12 @@ impl SledDisk {
             .segment_size(files::segment_bytes(folder, is_unfinished)?)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
+        let engine = Engine::open(&config)?;
+        // sled has written a snapshot, and has overwritten or is about to overwrite what only the one
+        // before it needs: the name of the new one must not be lost from here on.
+        files::sync_names(folder).map_err(DiskError::io("syncing the database's folder"))?;
         let disk = Self {
-            engine: Engine::open(&config)?,
+            engine,
             log: File::open(folder.join(files::LOG))
                 .map_err(DiskError::io("opening the database file"))?,
             large: LargePages::new(folder),

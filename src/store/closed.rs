@@ -9,18 +9,14 @@
 //! closed = "hallpass closed 1\n" || BLAKE3 over the files of data/ (32) || CRC-32 (4)
 //! ```
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
+use crate::disk::wait_until_free;
 use crate::error::Error;
 
 const MAGIC: &[u8] = b"hallpass closed 1\n";
-/// How long the database's threads may take to let go of its file, in hundredths of a second.
-const PATIENCE: u32 = 200;
-
 /// Refuses a database that has changed since it was closed, then takes the mark away: from here on
 /// the database may change.
 pub(super) fn check_and_open(folder: &Path, accept_changes: bool) -> Result<(), Error> {

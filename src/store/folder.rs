@@ -31,7 +31,7 @@ const NAMES: [&str; 5] = ["lock", "digest.key", "seal", "closed", "data"];
 pub(super) struct Folder {
     path: PathBuf,
     /// The lock lives as long as this handle.
-    _lock: File,
+    lock: File,
     /// Whether all that was written has been flushed for good.
     is_flushed: AtomicBool,
 }
@@ -66,7 +66,7 @@ impl Folder {
             Ok(()) => {
                 let folder = Self {
                     path: path.to_owned(),
-                    _lock: lock,
+                    lock,
                     is_flushed: AtomicBool::new(false),
                 };
                 folder.finish_swap()?;
@@ -216,6 +216,9 @@ impl Drop for Folder {
         if self.is_flushed.load(Ordering::Acquire) {
             // Without the mark the next opening recovers, as after a crash: slower, not wrong.
             let _ = closed::leave(&self.path);
+            // A process that is being started at this moment has a copy of the handle until it runs
+            // its program, and would keep the lock for as long.
+            let _ = self.lock.unlock();
         }
     }
 }

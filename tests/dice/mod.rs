@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "shared by tests, of which none uses all of it")]
 
 /// xorshift64*.
+#[derive(Clone)]
 pub(crate) struct Dice(u64);
 
 impl Dice {

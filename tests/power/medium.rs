@@ -369,6 +369,15 @@ impl Medium {
         }
     }
 
+    /// Whether a file was renamed to a name that begins like this, and the new name could be lost now.
+    pub(crate) fn could_lose_name(&self, start: &str) -> bool {
+        let is_lost = |done: &Pending<Naming>| matches!(&done.what, Naming::Rename(_, to) if to.starts_with(start));
+        self.nodes.iter().any(|node| match node {
+            Node::Folder { pending, .. } => pending.iter().any(is_lost),
+            Node::File { .. } => false,
+        })
+    }
+
     /// How much could be lost now.
     pub(crate) fn unsynced(&self) -> usize {
         let pending = |node: &Node| match node {
