@@ -71,22 +71,6 @@ pub(super) fn leave(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Waits until the database in `data`, which was dropped, has let go of its files.
-pub(super) fn wait_until_free(data: &Path) -> io::Result<()> {
-    let log = File::open(data.join("db"))?;
-    // sled's own lock stands on this file, and falls when the last of its threads lets go.
-    let mut patience = PATIENCE;
-    while let Err(error) = log.try_lock() {
-        match error {
-            TryLockError::WouldBlock if patience > 0 => patience -= 1,
-            TryLockError::WouldBlock => return Err(io::ErrorKind::WouldBlock.into()),
-            TryLockError::Error(error) => return Err(error),
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    Ok(())
-}
-
 fn mark_path(folder: &Path) -> PathBuf {
     folder.join("closed")
 }

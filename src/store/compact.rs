@@ -5,13 +5,13 @@ use std::io;
 use std::path::Path;
 
 use super::Store;
-use super::closed::wait_until_free;
 use super::folder::Folder;
 use super::new_store::{NewStore, Told};
 use super::open::read_checked;
 use super::scan::{Visit, scan};
 use crate::client_id::ClientId;
 use crate::disk::sled::SledDisk;
+use crate::disk::wait_until_free;
 use crate::disk::{Disk, DiskError};
 use crate::error::Error;
 use crate::options::Options;

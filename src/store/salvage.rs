@@ -6,11 +6,10 @@ use std::fs;
 use std::path::Path;
 
 use super::change::id_from_key;
-use super::closed::wait_until_free;
 use super::open::{STORE_KEY, check_store_record};
 use crate::client_id::ClientId;
 use crate::disk::sled::SledDisk;
-use crate::disk::{Disk, Tree};
+use crate::disk::{Disk, Tree, wait_until_free};
 use crate::record::{self, ClientRecord, KeyRecord, MacKey, TokenRecord};
 use crate::seal::{SEAL_KEY, Seal};
 use crate::token_id::TokenId;
