@@ -85,6 +85,8 @@ mod digest;
 mod disk;
 mod error;
 mod inactive;
+#[cfg(any(feature = "jwt", feature = "server"))]
+mod json;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "jwt")]
@@ -98,6 +100,8 @@ mod record;
 mod scope;
 mod seal;
 mod secret;
+#[cfg(feature = "server")]
+pub mod server;
 mod sidecar;
 mod store;
 mod table;

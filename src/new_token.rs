@@ -58,6 +58,8 @@ pub struct NewToken {
     pub(crate) subject: Option<String>,
     #[cfg(feature = "jwt")]
     pub(crate) algorithm: Option<Algorithm>,
+    #[cfg(feature = "jwt")]
+    pub(crate) token_id_claim: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +86,8 @@ impl NewToken {
             subject: None,
             #[cfg(feature = "jwt")]
             algorithm: None,
+            #[cfg(feature = "jwt")]
+            token_id_claim: false,
         }
     }
 
@@ -128,6 +132,14 @@ impl NewToken {
     #[cfg(feature = "jwt")]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = Some(algorithm);
+        self
+    }
+
+    /// Writes a JWT's id into it as `token_id` too, which clients of
+    /// [`Profile::wispr`](crate::credential::Profile::wispr) show.
+    #[cfg(feature = "jwt")]
+    pub fn token_id_claim(mut self) -> Self {
+        self.token_id_claim = true;
         self
     }
 
@@ -248,8 +260,8 @@ impl NewToken {
             (Kind::Jwt, Some(Expiry::Never)) => Some("a JWT needs an expiry"),
             (Kind::Jwt, _) if self.environment.is_some() => Some("a JWT has no prefix to mark"),
             (Kind::Jwt, _) => None,
-            _ if self.subject.is_some() || self.algorithm.is_some() => {
-                Some("only a JWT has a subject and an algorithm")
+            _ if self.subject.is_some() || self.algorithm.is_some() || self.token_id_claim => {
+                Some("only a JWT has a subject, an algorithm and claims")
             }
             _ => None,
         };
@@ -262,6 +274,7 @@ impl NewToken {
         Ok(JwtParts {
             subject,
             algorithm: self.algorithm,
+            token_id_claim: self.token_id_claim,
         })
     }
 
@@ -311,6 +324,7 @@ pub(crate) struct Checked {
 pub(crate) struct JwtParts {
     pub(crate) subject: Option<String>,
     pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) token_id_claim: bool,
 }
 
 /// A Unix instant as it is kept; `limit` names what is exceeded.

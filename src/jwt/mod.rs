@@ -90,7 +90,6 @@ mod der;
 mod embedded_id;
 mod foreign;
 mod header;
-mod json;
 mod jwk;
 mod jwks;
 mod key;
@@ -105,6 +104,8 @@ mod sign;
 mod thumbprint;
 mod times;
 mod verify;
+
+use crate::json;
 
 pub use algorithm::Algorithm;
 pub(crate) use embedded_id::embedded_expiry;
