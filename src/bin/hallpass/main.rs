@@ -19,6 +19,8 @@ mod progress;
 mod purge;
 mod revoke;
 mod secret_input;
+#[cfg(feature = "serve")]
+mod serve;
 mod stats;
 mod temporary;
 mod time;
@@ -85,6 +87,9 @@ enum Command {
     /// Exits with 1 if a line could not be read as a request; the others are answered all the
     /// same.
     Explain(explain::Args),
+    /// Serves the endpoints that issue and revoke, over HTTP without TLS, until SIGTERM or ctrl-c.
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
     /// Signed tokens: verifies them; makes, rotates and retires keys; issues.
     #[cfg(feature = "jwt")]
     #[command(subcommand)]
@@ -115,6 +120,8 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Explain(args) => explain::run(args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args, output),
         #[cfg(feature = "jwt")]
         Command::Jwt(command) => return jwt::run(command, output),
     };
