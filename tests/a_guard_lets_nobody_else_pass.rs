@@ -234,7 +234,20 @@ impl Service<Request<()>> for Refuses {
     }
 
     fn call(&mut self, _: Request<()>) -> Self::Future {
-        std::future::ready(Ok(Refusal::needs_scope("write").defer()))
+        let cookie = HeaderValue::from_static("a=b");
+        let refusal = Refusal::needs_scope("write").set_cookie(cookie);
+        let mut response: Response<String> = refusal.defer();
+        // What a layer on the way may add: some of it is about the body that goes.
+        for (name, value) in [
+            ("x-request-id", "7"),
+            ("content-length", "1"),
+            ("content-encoding", "gzip"),
+            ("etag", "\"x\""),
+        ] {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+        std::future::ready(Ok(response))
     }
 }
 
@@ -258,6 +271,11 @@ fn a_refusal_from_further_in_is_told_in_the_guards_manner() {
         field(&response, "www-authenticate"),
         [r#"Bearer realm="inner", error="insufficient_scope", scope="write""#]
     );
+    assert_eq!(field(&response, "x-request-id"), ["7"]);
+    assert_eq!(field(&response, "set-cookie"), ["a=b"]);
+    for gone in ["content-length", "content-encoding", "etag"] {
+        assert!(field(&response, gone).is_empty(), "{gone}");
+    }
     // A gRPC call is answered in gRPC.
     let grpc = [
         ("authorization", bearer.as_str()),

@@ -37,6 +37,14 @@ fn a_client_and_a_server_interceptor_understand_each_other() {
         ("amy", Some(Source::Metadata))
     );
 
+    // Also of a client that did not mark it, the token is not printed behind the guard.
+    let mut plain = Request::new(());
+    let value = MetadataValue::try_from(format!("Bearer {text}")).unwrap();
+    plain.metadata_mut().insert("authorization", value);
+    assert!(format!("{plain:?}").contains(&text));
+    let received = server.call(plain).unwrap();
+    assert!(!format!("{received:?}").contains(&text));
+
     let mut scoped = server.clone().scope("write");
     let status = scoped
         .call(client.call(Request::new(())).unwrap())

@@ -23,7 +23,13 @@ impl Interceptor for Guard {
         let (method, uri) = (Method::POST, Uri::default());
         let checked = self.check_by(Transport::Grpc, &method, &uri, request.metadata().as_ref());
         match checked {
-            Ok(Some(auth)) => drop(request.extensions_mut().insert(auth)),
+            Ok(Some(auth)) => {
+                // As the layer does: whoever prints the metadata prints no token.
+                if let Some(value) = request.metadata_mut().get_mut("authorization") {
+                    value.set_sensitive(true);
+                }
+                request.extensions_mut().insert(auth);
+            }
             Ok(None) => {
                 request.extensions_mut().remove::<Auth>();
                 request.extensions_mut().insert(Anonymous);

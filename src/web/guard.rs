@@ -302,8 +302,13 @@ impl Guard {
 
     /// A refusal by a handler, told by whoever is in front of it.
     #[cfg(feature = "tower")]
-    pub(super) fn retell<B: FromText>(&self, refusal: Refusal, wire: Wire) -> Response<B> {
-        refusal.on(wire).render(&self.rules.manner)
+    pub(super) fn retell<B: FromText>(
+        &self,
+        refusal: Refusal,
+        wire: Wire,
+        response: &mut Response<B>,
+    ) {
+        refusal.on(wire).retell(&self.rules.manner, response);
     }
 }
 

@@ -108,7 +108,7 @@ impl After {
 
     fn finish<O: FromText>(&mut self, guard: &Guard, response: &mut Response<O>) {
         if let Some(Unfinished(refusal)) = response.extensions_mut().remove() {
-            *response = guard.retell(refusal, self.wire);
+            guard.retell(refusal, self.wire, response);
         }
         let status = response.status();
         let headers = response.headers_mut();

@@ -95,6 +95,8 @@ impl fmt::Display for Reason {
     }
 }
 
+impl std::error::Error for Reason {}
+
 /// No challenge: showing a credential again would not help.
 pub(super) const NO_CHALLENGE: Option<Challenger> = None;
 

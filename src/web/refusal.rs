@@ -1,8 +1,10 @@
 //! The answer "no" as an HTTP response or a gRPC status, from one type, in legal grammar.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
+#[cfg(feature = "tower")]
+use http::header::{self, HeaderName};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
@@ -28,6 +30,25 @@ pub struct Refusal {
     cookies: Vec<HeaderValue>,
     wire: Wire,
 }
+
+/// The fields that say something of a body, and nothing of another one.
+#[cfg(feature = "tower")]
+const OF_THE_BODY: &[HeaderName] = &[
+    header::ACCEPT_RANGES,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::LAST_MODIFIED,
+    header::TRANSFER_ENCODING,
+];
+
+/// The other fields that a refusal writes.
+#[cfg(feature = "tower")]
+const OF_THE_REFUSAL: &[HeaderName] = &[CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE];
 
 /// Among a response's extensions: a handler's refusal, which the guard in front tells in its manner.
 #[derive(Clone)]
@@ -155,6 +176,22 @@ impl Refusal {
         response
     }
 
+    /// Tells a handler's refusal anew: status, body and the fields that go with them. What layers on
+    /// the way have added stays.
+    #[cfg(feature = "tower")]
+    pub(super) fn retell<B: FromText>(&self, manner: &Manner, response: &mut Response<B>) {
+        let (mut parts, body) = self.render(manner).into_parts();
+        *response.body_mut() = body;
+        *response.status_mut() = parts.status;
+        let headers = response.headers_mut();
+        for name in OF_THE_BODY.iter().chain(OF_THE_REFUSAL) {
+            headers.remove(name);
+        }
+        // Its cookies stand there already.
+        parts.headers.remove(SET_COOKIE);
+        headers.extend(parts.headers);
+    }
+
     /// A gRPC response of trailers only: status and message stand among the header fields.
     fn render_grpc<B: FromText>(&self, public: PublicAnswer) -> Response<B> {
         let mut response = Response::new(B::from_text(String::new()));
@@ -266,6 +303,15 @@ impl From<Reason> for Refusal {
         Self::new(reason)
     }
 }
+
+/// Shows the reason's code.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl std::error::Error for Refusal {}
 
 fn content_type(form: Form) -> HeaderValue {
     HeaderValue::from_static(match form {
