@@ -292,10 +292,12 @@ mod signed {
         let made = served.manage(&path, &json!({"title": "laptop"}));
         let (kid, pem) = (made.text("/key/kid"), made.text("/key/private_key"));
         assert_eq!(made.text("/key/principal_id"), id);
-        let public = served.ask("GET", &format!("{path}/{kid}"), &[], "").json();
+        let public = served.get(&format!("{path}/{kid}"), &served.key).json();
         assert_eq!(public["keys"][0]["kid"], kid);
         assert_eq!(public["keys"][0].get("d"), None);
-        assert_eq!(served.ask("GET", &format!("{path}/x"), &[], "").status, 404);
+        let of = |kid: &str, who: &str| served.get(&format!("{path}/{kid}"), who).status;
+        assert_eq!(of("x", &served.key), 404);
+        assert_eq!(of(&kid, "Bearer x"), 401);
 
         let key = SigningKey::from_pem(&pem).unwrap();
         assert_eq!(key.kid(), kid);

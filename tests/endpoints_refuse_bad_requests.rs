@@ -354,3 +354,28 @@ fn a_disabled_client_is_given_nothing() {
         (409, Some("the client is disabled"))
     );
 }
+
+/// A failed write is the server's fault: 503, and what was revoked stays revoked all the same.
+#[cfg(feature = "testkit")]
+#[test]
+fn a_store_that_cannot_write_says_so_and_revokes_nevertheless() {
+    let disk = hallpass::testkit::FakeDisk::new();
+    let store = hallpass::Options::new().open_fake(disk.clone()).unwrap();
+    let served = Served::of(store, None, |_, endpoints| endpoints);
+    let token = served.token("c");
+    disk.fail_after(0);
+    let form = format!("token={token}");
+    for _ in 0..2 {
+        let failed = served.form("/oauth/revoke", &served.key, &form);
+        assert_eq!(failed.status, 503);
+        assert_eq!(failed.field("retry-after"), "1");
+        assert_eq!(failed.json()["error"], "temporarily_unavailable");
+        assert!(served.store.validator().validate(&token).is_err());
+    }
+    let issue = served.manage(
+        "/generate_access_token",
+        &json!({"client_id": "c", "duration_secs": 9}),
+    );
+    assert_eq!(issue.status, 503);
+    assert!(!issue.body.contains("disk"), "{issue:?}");
+}

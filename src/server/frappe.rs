@@ -48,7 +48,8 @@ async fn generate_keys(State(shared): Shares, ApiKey(key): ApiKey, request: Requ
     } })))
 }
 
-/// The new secret is there before the old one goes, so that a failure leaves the user with one.
+/// The new secret is there before the old one goes, so that a failure leaves the user with one. Of
+/// two that are made at once, the one with the higher id stays.
 fn new_pair(store: &Store, user: &str, by: &str) -> Result<Issued, Error> {
     let old = pairs(store, user)?;
     let api_key = match old.last().and_then(|pair| pair.metadata.get(API_KEY)) {
@@ -60,7 +61,8 @@ fn new_pair(store: &Store, user: &str, by: &str) -> Result<Issued, Error> {
         .metadata(API_KEY, &api_key)
         .never_expires();
     let issued = store.issue(pair)?;
-    for pair in old {
+    let others = pairs(store, user)?.into_iter();
+    for pair in others.filter(|pair| pair.id < issued.id) {
         let reason = "generate_keys";
         store.revoke_because(pair.id, RevokeReason { reason, by })?;
     }

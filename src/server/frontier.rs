@@ -28,18 +28,17 @@ pub(super) fn managed() -> Router<Arc<Shared>> {
         .route("/v1beta1/serviceusers", post(create))
         .route("/v1beta1/serviceusers/{id}/secrets", post(secret));
     #[cfg(feature = "jwt")]
-    let router = router.route("/v1beta1/serviceusers/{id}/keys", post(key));
+    let router = {
+        let of_kid = "/v1beta1/serviceusers/{id}/keys/{kid}";
+        router
+            .route("/v1beta1/serviceusers/{id}/keys", post(key))
+            .route(of_kid, axum::routing::get(public_key))
+    };
     router
 }
 
 pub(super) fn open() -> Router<Arc<Shared>> {
-    let router = Router::new().route("/v1beta1/auth/token", post(oauth::token));
-    #[cfg(feature = "jwt")]
-    let router = router.route(
-        "/v1beta1/serviceusers/{id}/keys/{kid}",
-        axum::routing::get(public_key),
-    );
-    router
+    Router::new().route("/v1beta1/auth/token", post(oauth::token))
 }
 
 /// Nothing is written: the id says whose it is, and the store knows it by its first credential.
@@ -132,21 +131,18 @@ async fn key(
 #[cfg(feature = "jwt")]
 async fn public_key(
     State(shared): Shares,
+    ApiKey(key): ApiKey,
     Path((user, kid)): Path<(String, String)>,
-) -> axum::response::Response {
+) -> Answer {
+    expect_own(&key, &user)?;
     let find = move |store: &Store| -> Result<Option<String>, Error> {
         let mut keys = store.client_keys(&user)?.into_iter();
         Ok(keys.find(|key| key.kid == kid).and_then(|key| key.jwk))
     };
-    let answer = match shared.blocking(find).await {
-        Ok(Some(jwk)) => match serde_json::from_str::<Value>(&jwk) {
-            Ok(jwk) => Ok(ok(&json!({ "keys": [jwk] }))),
-            Err(_) => Err(crate::Inactive::Forked.into()),
-        },
-        Ok(None) => Err(Refusal::from(Fault::Unknown)),
-        Err(refusal) => Err(refusal),
-    };
-    answer.unwrap_or_else(|refusal| refusal.respond(&shared.manner))
+    let jwk = shared.blocking(find).await?.ok_or(Fault::Unknown)?;
+    // It is ours, so it is JSON.
+    let jwk: Value = serde_json::from_str(&jwk).map_err(|_| crate::Inactive::Forked)?;
+    Ok(ok(&json!({ "keys": [jwk] })))
 }
 
 /// The title of what is to be made, the only member.

@@ -9,8 +9,7 @@
 //! | | `GET /.well-known/jwks.json` (feature `jwt`) | anybody |
 //! | [`flipt`](Endpoints::flipt) | `POST /auth/v1/method/token`, `GET /auth/v1/tokens`, `GET` and `DELETE /auth/v1/tokens/{id}` | API key |
 //! | | `GET /auth/v1/self`, `PUT /auth/v1/self/expire` | the token itself |
-//! | [`frontier`](Endpoints::frontier) | `POST /v1beta1/serviceusers`, `/v1beta1/serviceusers/{id}/secrets`, `/v1beta1/serviceusers/{id}/keys` (feature `jwt`) | API key |
-//! | | `GET /v1beta1/serviceusers/{id}/keys/{kid}` (feature `jwt`) | anybody |
+//! | [`frontier`](Endpoints::frontier) | `POST /v1beta1/serviceusers`, `/v1beta1/serviceusers/{id}/secrets`, `/v1beta1/serviceusers/{id}/keys` (feature `jwt`), `GET /v1beta1/serviceusers/{id}/keys/{kid}` (feature `jwt`) | API key |
 //! | | `POST /v1beta1/auth/token` | as `/oauth/token` |
 //! | [`frappe`](Endpoints::frappe) | `POST /api/method/frappe.core.doctype.user.user.generate_keys` | API key |
 //! | | `GET /api/method/frappe.auth.get_logged_user` | api-key and api-secret, token |
@@ -42,7 +41,7 @@
 //! # The disk
 //! A change to the store waits for a sync. That is done on a thread of
 //! [`tokio::task::spawn_blocking`], so that the runtime goes on: the router needs a tokio runtime.
-//! When a client goes away in the middle, the change is made all the same.
+//! When a client goes away or is cut off in the middle, the change is made all the same.
 
 mod answer;
 mod body;
@@ -178,7 +177,8 @@ impl Endpoints {
     /// * `POST /generate_access_token` with `client_id`, `duration_secs`, and if need be `metadata`,
     ///   a dictionary of texts: `{"access_token", "expires_in"}`.
     /// * `POST /revoke_token` with `access_token`, and `POST /revoke_client_tokens` with
-    ///   `client_id`: `{"status": "success", "message"}`, also when there was nothing to revoke.
+    ///   `client_id`: `{"status": "success", "message"}`, also when there was nothing to revoke. The
+    ///   client of the API key is a client like others: its key ends with the rest.
     pub fn wispr(&self) -> Router {
         self.shared.guarded(wispr::router(), Form::Wispr)
     }

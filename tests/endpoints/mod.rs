@@ -27,7 +27,7 @@ pub(crate) struct Served {
     pub(crate) app: Router,
     /// `Bearer` and the organisation's API key.
     pub(crate) key: String,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 #[derive(Debug)]
@@ -68,7 +68,17 @@ pub(crate) fn all(endpoints: &Endpoints) -> Router {
 impl Served {
     pub(crate) fn new(configure: impl FnOnce(&Store, Endpoints) -> Endpoints) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(Store::open(dir.path()).unwrap());
+        let store = Store::open(dir.path()).unwrap();
+        Self::of(store, Some(dir), configure)
+    }
+
+    /// The endpoints of this store, whose folder is kept as long.
+    pub(crate) fn of(
+        store: Store,
+        dir: Option<tempfile::TempDir>,
+        configure: impl FnOnce(&Store, Endpoints) -> Endpoints,
+    ) -> Self {
+        let store = Arc::new(store);
         let endpoints = configure(&store, Endpoints::new(Arc::clone(&store)));
         let key = store
             .issue(NewToken::api_key("acme").never_expires())
