@@ -209,7 +209,37 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_a_peer_writes_is_read(text: String) {
+            let written: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            prop_assert_eq!(decode(written.as_bytes()), Some(text));
+        }
+
+        /// The peer mends what it can't read; we refuse that, and read the rest as it does.
+        #[test]
+        fn what_is_read_a_peer_reads_alike(
+            body in prop::collection::vec(prop::sample::select(&b"ab12fF%=&+;\xc3\xa9\0"[..]), 0..40),
+        ) {
+            if let Ok(members) = pairs(&body) {
+                let theirs: Map<String, Value> = form_urlencoded::parse(&body)
+                    .filter(|(_, value)| !value.is_empty())
+                    .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+                    .collect();
+                prop_assert_eq!(members, theirs);
+            }
+        }
+
+        #[test]
+        fn nothing_that_is_sent_panics(body in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = pairs(&body);
+            let _ = from_json(&body);
+        }
+    }
 
     #[test]
     fn a_form_is_decoded_once_and_strictly() {

@@ -1,5 +1,5 @@
 //! Endpoints that issue, revoke and list, as an axum [`Router`] to mount: OAuth 2.0's, and those of
-//! the systems that [`Profile`](crate::credential::Profile) knows.
+//! the systems that [`Profile`] knows.
 //!
 //! | group | endpoints | who may ask |
 //! |---|---|---|
