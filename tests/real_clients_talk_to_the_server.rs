@@ -420,6 +420,44 @@ fn slow_and_broken_clients_hurt_nobody_else() {
 }
 
 #[test]
+fn a_client_that_takes_no_answer_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("store"), &["--head-timeout", "1s"]);
+    let mut deaf = connect(&server, b"");
+    let patience = Some(Duration::from_secs(30));
+    deaf.set_write_timeout(patience).unwrap();
+    let asked = b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n".repeat(100);
+    // Both sides' buffers fill up, then nothing goes on until the server has had enough.
+    let error = loop {
+        if let Err(error) = deaf.write_all(&asked) {
+            break error;
+        }
+    };
+    assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "left open");
+    let begun = Instant::now();
+    let alone = || {
+        let metrics = send(server.address, "GET", "/metrics", "", "");
+        metrics.body.contains("\nhallpass_connections 1\n")
+    };
+    while !alone() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "still counted");
+    }
+    server.stop();
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_a_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = ["--connections-max", "2", "--head-timeout", "1s"];
+    let server = Server::start(&dir.path().join("store"), &limits);
+    let held = [connect(&server, b""), connect(&server, b"")];
+    // Served once one of those has been silent for too long.
+    assert_eq!(send(server.address, "GET", "/healthz", "", "").status, 200);
+    drop(held);
+    server.stop();
+}
+
+#[test]
 fn a_request_in_flight_is_answered_after_sigterm_and_its_token_lasts() {
     let dir = tempfile::tempdir().unwrap();
     let store = dir.path().join("store");

@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Limits;
 use super::figures::Figures;
+use super::patience::Patience;
 
 /// How much of a head is read before it is answered 431; hyper may read one page of the socket more.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -70,6 +71,7 @@ async fn connection(
     limits: Limits,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let stream = Patience::new(stream, limits.head_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)

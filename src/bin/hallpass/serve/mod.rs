@@ -2,6 +2,7 @@
 
 mod connections;
 mod figures;
+mod patience;
 mod routes;
 mod upkeep;
 
@@ -53,7 +54,8 @@ struct Limits {
     /// How many connections are served at once; more wait.
     #[arg(long, value_name = "N", default_value_t = 1024)]
     connections_max: usize,
-    /// How long a client may take for the head of a request, or be silent between two.
+    /// How long a client may take for the head of a request, be silent between two, or take nothing
+    /// of an answer.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = time::duration)]
     head_timeout: Duration,
     /// How long a request may take in all, its body included.
