@@ -94,6 +94,8 @@ mod digest;
 mod disk;
 mod error;
 mod inactive;
+#[cfg(any(feature = "jwt", feature = "server"))]
+mod json;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 #[cfg(feature = "jwt")]
@@ -109,6 +111,8 @@ mod record;
 mod scope;
 mod seal;
 mod secret;
+#[cfg(feature = "server")]
+pub mod server;
 mod sidecar;
 mod store;
 mod table;

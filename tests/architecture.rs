@@ -10,6 +10,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     // Floor 0: nouns that stand alone.
     ("token_id", ""),
     ("kind", ""),
+    ("json", ""),
     ("clock", ""),
     ("client_id", ""),
     ("inactive", ""),
@@ -28,7 +29,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("sidecar", "disk record"),
     ("seal", "sidecar"),
     ("credential", "inactive"),
-    ("jwt", "client_id inactive secret token_id"),
+    ("jwt", "client_id inactive json secret token_id"),
     // Floor 2: the data plane, which knows no disk, no store and no `Error`; the control plane.
     ("keyring", "inactive jwt table"),
     (
@@ -63,6 +64,11 @@ const MAY_IMPORT: &[(&str, &str)] = &[
         "web",
         "auth credential inactive public_answer secret validator",
     ),
+    (
+        "server",
+        "active auth credential error inactive json jwt kind new_token scope secret store \
+         token_id validator web",
+    ),
 ];
 
 /// Names that stand in one place only, or in the few that are listed.
@@ -82,8 +88,10 @@ const ONLY_IN: &[(&str, &str)] = &[
     ("axum_core::", "src/web/extract.rs src/web/body.rs"),
     ("tonic::", "src/web/grpc.rs src/web/body.rs"),
     ("tower_service::", "src/web/layer.rs"),
-    ("tracing::", "src/web/refusal.rs"),
     ("sha2::", "src/keyed_sha256.rs"),
+    ("axum::", "src/server/"),
+    ("tokio::", "src/server/mod.rs"),
+    ("tracing::", "src/web/refusal.rs src/server/answer.rs"),
 ];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

@@ -93,7 +93,6 @@ mod der;
 mod embedded_id;
 mod foreign;
 mod header;
-mod json;
 mod jwk;
 mod jwks;
 mod key;
@@ -108,6 +107,8 @@ mod sign;
 mod thumbprint;
 mod times;
 mod verify;
+
+use crate::json;
 
 pub use algorithm::Algorithm;
 pub(crate) use embedded_id::embedded_expiry;

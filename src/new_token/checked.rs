@@ -79,8 +79,8 @@ impl NewToken {
             (Kind::Jwt, Some(Expiry::Never)) => Some("a JWT needs an expiry"),
             (Kind::Jwt, _) if self.environment.is_some() => Some("a JWT has no prefix to mark"),
             (Kind::Jwt, _) => None,
-            _ if self.subject.is_some() || self.algorithm.is_some() => {
-                Some("only a JWT has a subject and an algorithm")
+            _ if self.subject.is_some() || self.algorithm.is_some() || self.token_id_claim => {
+                Some("only a JWT has a subject, an algorithm and claims")
             }
             _ => None,
         };
@@ -93,6 +93,7 @@ impl NewToken {
         Ok(JwtParts {
             subject,
             algorithm: self.algorithm,
+            token_id_claim: self.token_id_claim,
         })
     }
 
@@ -142,6 +143,7 @@ pub(crate) struct Checked {
 pub(crate) struct JwtParts {
     pub(crate) subject: Option<String>,
     pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) token_id_claim: bool,
 }
 
 /// A Unix instant as it is kept; `limit` names what is exceeded.

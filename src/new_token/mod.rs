@@ -56,6 +56,8 @@ pub struct NewToken {
     pub(crate) subject: Option<String>,
     #[cfg(feature = "jwt")]
     pub(crate) algorithm: Option<Algorithm>,
+    #[cfg(feature = "jwt")]
+    pub(crate) token_id_claim: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,8 @@ impl NewToken {
             subject: None,
             #[cfg(feature = "jwt")]
             algorithm: None,
+            #[cfg(feature = "jwt")]
+            token_id_claim: false,
         }
     }
 
@@ -126,6 +130,14 @@ impl NewToken {
     #[cfg(feature = "jwt")]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = Some(algorithm);
+        self
+    }
+
+    /// Writes a JWT's id into it as `token_id` too, which clients of
+    /// [`Profile::wispr`](crate::credential::Profile::wispr) show.
+    #[cfg(feature = "jwt")]
+    pub fn token_id_claim(mut self) -> Self {
+        self.token_id_claim = true;
         self
     }
 

@@ -49,6 +49,9 @@ impl Core {
         for audience in &checked.audiences {
             claims = claims.audience(audience);
         }
+        if checked.jwt.token_id_claim {
+            claims = claims.claim("token_id", Value::from(id.to_string()));
+        }
         if !checked.scopes.is_empty() {
             // RFC 8693 section 4.2: one string, separated by spaces.
             let scopes: Vec<&str> = checked.scopes.iter().collect();

@@ -77,7 +77,7 @@ impl SessionCookie {
         profile.cookies().next().map(Self::of_name)
     }
 
-    pub(super) fn of_name(name: &str) -> Self {
+    pub(crate) fn of_name(name: &str) -> Self {
         Self {
             name: name.into(),
             ..Self::new()

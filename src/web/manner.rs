@@ -34,7 +34,7 @@ pub enum Form {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manner {
     pub(super) realm: Arc<str>,
-    pub(super) form: Form,
+    pub(crate) form: Form,
     pub(super) resource_metadata: Option<Arc<str>>,
     pub(super) basic: bool,
     pub(super) retry_after_secs: u32,

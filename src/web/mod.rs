@@ -64,6 +64,7 @@ mod cookie;
 mod csrf;
 #[cfg(feature = "axum")]
 mod extract;
+mod fault;
 #[cfg(feature = "tonic")]
 mod grpc;
 mod guard;
@@ -81,6 +82,7 @@ pub use cookie::{NotACookieValue, SameSite, SessionCookie};
 pub use csrf::{Csrf, NotAnOrigin};
 #[cfg(feature = "axum")]
 pub use extract::{FromCookie, FromHeader, Scope, Scoped};
+pub use fault::Fault;
 #[cfg(feature = "tonic")]
 pub use grpc::{Bearer, NotABearer};
 pub use guard::Guard;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::fault::Fault;
 use crate::inactive::Inactive;
 use crate::public_answer::{Challenger, PublicAnswer};
 
@@ -23,6 +24,8 @@ pub enum Reason {
     TooMany,
     /// A handler asks for [`Auth`](crate::Auth) where nothing validates: the server's fault.
     Unguarded,
+    /// The caller may ask, and an endpoint could not do what was asked.
+    Fault(Fault),
 }
 
 impl Reason {
@@ -35,6 +38,7 @@ impl Reason {
             Self::CrossSite => "request.cross_site",
             Self::TooMany => "quota.exceeded",
             Self::Unguarded => "server.unguarded",
+            Self::Fault(fault) => fault.public().code,
         }
     }
 
@@ -47,6 +51,7 @@ impl Reason {
             Self::CrossSite => 106,
             Self::TooMany => 241,
             Self::Unguarded => 306,
+            Self::Fault(fault) => fault.num(),
         }
     }
 
@@ -59,6 +64,7 @@ impl Reason {
             Self::CrossSite => CROSS_SITE,
             Self::TooMany => TOO_MANY,
             Self::Unguarded => Inactive::Forked.public(),
+            Self::Fault(fault) => fault.public(),
         }
     }
 
@@ -68,6 +74,12 @@ impl Reason {
             self,
             Self::CrossSite | Self::Inactive(Inactive::ClientMismatch | Inactive::Algorithm)
         )
+    }
+}
+
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
     }
 }
 
@@ -86,7 +98,7 @@ impl fmt::Display for Reason {
 impl std::error::Error for Reason {}
 
 /// No challenge: showing a credential again would not help.
-const NO_CHALLENGE: Option<Challenger> = None;
+pub(super) const NO_CHALLENGE: Option<Challenger> = None;
 
 const CROSS_SITE: PublicAnswer = PublicAnswer {
     code: "request.cross_site",

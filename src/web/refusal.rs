@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, SET_COOKIE, WWW_AUT
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::body::FromText;
+use super::fault::Fault;
 use super::headers::Wire;
 use super::manner::{Form, Manner};
 use super::reason::Reason;
@@ -25,6 +26,7 @@ pub struct Refusal {
     status: Option<u16>,
     retry_after_secs: Option<u32>,
     scope: Option<Cow<'static, str>>,
+    detail: Option<Cow<'static, str>>,
     cookies: Vec<HeaderValue>,
     wire: Wire,
 }
@@ -70,6 +72,7 @@ impl Refusal {
             status: None,
             retry_after_secs: None,
             scope: None,
+            detail: None,
             cookies: Vec::new(),
             wire: Wire::Http,
         }
@@ -96,6 +99,20 @@ impl Refusal {
     #[must_use]
     pub fn retry_after_secs(mut self, secs: u32) -> Self {
         self.retry_after_secs = Some(secs);
+        self
+    }
+
+    /// Says this in the body, in place of the reason's own sentence. Only for what the client may
+    /// know: nothing of a credential, and nothing that it sent, which may be one. What a JSON string
+    /// or an `error_description` (RFC 6749 section 5.2) can't hold is written as `?`.
+    #[must_use]
+    pub fn detail(mut self, detail: &str) -> Self {
+        let plain = |c: char| match c {
+            '"' | '`' => '\'',
+            ' '..='~' if c != '\\' => c,
+            _ => '?',
+        };
+        self.detail = Some(detail.chars().map(plain).collect());
         self
     }
 
@@ -218,10 +235,11 @@ impl Refusal {
         }
     }
 
-    /// Every text in it is ours and needs no escape.
+    /// Every text in it is ours, or was made plain, and needs no escape.
     fn body(&self, public: PublicAnswer, status: StatusCode, form: Form) -> String {
         let mut body = String::with_capacity(128);
-        let (code, message) = (public.code, public.message);
+        let message = self.detail.as_deref().unwrap_or(public.message);
+        let code = public.code;
         // Writing to a string does not fail.
         let _ = match form {
             Form::OAuth => {
@@ -271,6 +289,12 @@ impl Refusal {
 impl From<Inactive> for Refusal {
     fn from(why: Inactive) -> Self {
         Self::new(why)
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault)
     }
 }
 

@@ -27,6 +27,8 @@ mod purge;
 mod repair;
 mod revoke;
 mod secret_input;
+#[cfg(feature = "serve")]
+mod serve;
 mod show;
 mod stats;
 mod temporary;
@@ -109,6 +111,9 @@ enum Command {
     /// Exits with 1 if a line could not be read as a request; the others are answered all the
     /// same.
     Explain(explain::Args),
+    /// Serves the endpoints that issue and revoke, over HTTP without TLS, until SIGTERM or ctrl-c.
+    #[cfg(feature = "serve")]
+    Serve(serve::Args),
     /// Signed tokens: verifies them; makes, rotates and retires keys; issues; keys of clients, tokens
     /// of other issuers.
     #[cfg(feature = "jwt")]
@@ -146,6 +151,8 @@ fn main() -> ExitCode {
         Command::Compact(args) => compact::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::Explain(args) => explain::run(args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args, output),
         #[cfg(feature = "jwt")]
         Command::Jwt(command) => return jwt::run(command, output),
     };

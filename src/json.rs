@@ -16,19 +16,42 @@ pub(crate) const DEPTH_MAX: usize = 16;
 /// How serde_json hands out numbers when some crate of the program turns on `arbitrary_precision`.
 const NUMBER_IN_DISGUISE: &str = "$serde_json::private::Number";
 
+/// Why a text is not one object, in classes that quote nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotAnObject {
+    /// It ends before the JSON does.
+    Cut,
+    /// It is no JSON, or more than one value, or not in UTF-8.
+    Syntax,
+    /// A name stands twice, or it is nested too deep, or a number has no value here.
+    Strictness,
+    /// It is JSON, and not an object.
+    Other,
+}
+
 /// The members of the one object that is `text`. Why it was refused is nobody's business: the
 /// parser's words would quote the token.
+#[cfg(feature = "jwt")]
 pub(crate) fn object(text: &[u8]) -> Option<Map<String, Value>> {
+    read(text).ok()
+}
+
+/// The members of the one object that is `text`.
+pub(crate) fn read(text: &[u8]) -> Result<Map<String, Value>, NotAnObject> {
+    use serde_json::error::Category;
+    let classify = |error: serde_json::Error| match error.classify() {
+        Category::Eof => NotAnObject::Cut,
+        Category::Data => NotAnObject::Strictness,
+        Category::Syntax | Category::Io => NotAnObject::Syntax,
+    };
     let mut parser = serde_json::Deserializer::from_slice(text);
-    let value = Strict {
-        depth_left: DEPTH_MAX,
-    }
-    .deserialize(&mut parser)
-    .ok()?;
-    parser.end().ok()?;
+    let depth_left = DEPTH_MAX;
+    let value = Strict { depth_left }.deserialize(&mut parser);
+    let value = value.map_err(classify)?;
+    parser.end().map_err(classify)?;
     match value {
-        Value::Object(members) => Some(members),
-        _ => None,
+        Value::Object(members) => Ok(members),
+        _ => Err(NotAnObject::Other),
     }
 }
 
@@ -133,6 +156,10 @@ mod tests {
 
     use super::*;
 
+    fn object(text: &[u8]) -> Option<Map<String, Value>> {
+        read(text).ok()
+    }
+
     fn any_value() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -162,6 +189,20 @@ mod tests {
             let text = members.into_iter().collect::<Value>().to_string();
             let model: Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(object(text.as_bytes()).map(Value::Object), Some(model));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_of_what_class_it_is() {
+        for (text, why) in [
+            (r#"{"a":1"#, NotAnObject::Cut),
+            ("", NotAnObject::Cut),
+            ("{a:1}", NotAnObject::Syntax),
+            ("{}{}", NotAnObject::Syntax),
+            (r#"{"a":1,"a":1}"#, NotAnObject::Strictness),
+            ("[]", NotAnObject::Other),
+        ] {
+            assert_eq!(read(text.as_bytes()), Err(why), "{text:?}");
         }
     }
 
