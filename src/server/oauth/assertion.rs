@@ -52,7 +52,7 @@ impl Shared {
     pub(super) fn signer(&self, text: &str) -> Result<String, Inactive> {
         let assertions = self.assertions.as_ref().ok_or(Inactive::UnknownKey)?;
         let validator = self.store.validator();
-        let proved = validator.validate_client_assertion(text, &assertions.audience)?;
+        let proved = validator.validate_reusable_client_assertion(text, &assertions.audience)?;
         let (now, end) = (validator.now_secs(), proved.expires_at());
         if end > now.saturating_add(LIFETIME_MAX_SECS) {
             return Err(Inactive::FieldsMissing);
