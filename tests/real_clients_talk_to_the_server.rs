@@ -331,6 +331,32 @@ fn the_operator_sees_what_goes_on() {
     server.stop();
 }
 
+#[test]
+fn who_was_seen_is_written_when_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("usage");
+    let arguments = ["--usage-file", file.to_str().unwrap()];
+    let server = Server::start(&dir.path().join("store"), &arguments);
+    let bearer = server.bearer();
+    for _ in 0..3 {
+        assert_eq!(
+            send(server.address, "GET", "/whoami", &bearer, "").status,
+            200
+        );
+    }
+    let id = server.first_key.as_ref().unwrap()["id"].clone();
+    server.stop();
+    let written = std::fs::read_to_string(file).unwrap();
+    let lines = written
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let counts = lines.map(|line| {
+        assert_eq!(line["id"], id);
+        line["count"].as_u64().unwrap()
+    });
+    assert_eq!(counts.sum::<u64>(), 3);
+}
+
 /// All that comes until the other side closes, which it must within the timeout.
 fn heard(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
