@@ -62,7 +62,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     // Floor 3: what frameworks see.
     (
         "web",
-        "auth credential inactive public_answer secret validator",
+        "auth credential inactive public_answer secret token_id validator",
     ),
     (
         "server",

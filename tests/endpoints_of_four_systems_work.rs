@@ -6,7 +6,7 @@ mod endpoints;
 use endpoints::{JSON, Served, basic};
 use hallpass::credential::{Profile, Request, Scratch};
 use hallpass::{Inactive, Kind, NewToken};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Whose the credential in `Authorization` is, by a profile.
 fn who(served: &Served, profile: &Profile, authorization: &str) -> Result<String, Inactive> {
@@ -239,6 +239,7 @@ fn a_frappe_user_has_one_pair_and_a_new_secret_ends_the_old() {
 mod signed {
     use super::*;
     use hallpass::jwt::{Algorithm, KeySet, SigningKey, verify};
+    use serde_json::Value;
 
     const TOKEN_URL: &str = "https://api.example/oauth/token";
 

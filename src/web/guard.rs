@@ -19,6 +19,7 @@ use super::manner::{Form, Manner};
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::ticket::{self, Tickets};
+use super::usage::Usage;
 use crate::auth::Auth;
 use crate::credential::{Profile, Request, Scratch, Source, Transport};
 use crate::inactive::Inactive;
@@ -60,6 +61,7 @@ struct Rules {
     scope: Option<Arc<str>>,
     optional: bool,
     tickets: Option<Tickets>,
+    usage: Option<Usage>,
     /// The cookies that a failed login clears.
     cookies: Vec<SessionCookie>,
 }
@@ -77,6 +79,7 @@ impl Guard {
             scope: None,
             optional: false,
             tickets: None,
+            usage: None,
             cookies,
         };
         Self {
@@ -145,6 +148,12 @@ impl Guard {
         self.with(|rules| rules.tickets = Some(tickets))
     }
 
+    /// Counts who passes. Without it nobody is counted.
+    #[must_use]
+    pub fn usage(self, usage: Usage) -> Self {
+        self.with(|rules| rules.usage = Some(usage))
+    }
+
     /// Whether a request with this head may pass, and as whom. `None`: as nobody, which only an
     /// [`optional`](Self::optional) guard allows.
     ///
@@ -179,7 +188,12 @@ impl Guard {
             _ => Ok(auth),
         });
         match checked {
-            Ok(auth) => Ok(Some(auth)),
+            Ok(auth) => {
+                if let Some(usage) = &self.rules.usage {
+                    usage.note(&auth);
+                }
+                Ok(Some(auth))
+            }
             Err(refusal)
                 if self.rules.optional
                     && refusal.reason() == Reason::Inactive(Inactive::Missing) =>

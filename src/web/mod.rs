@@ -55,6 +55,10 @@
 //! profile allows them. A connection outlives its request: ask
 //! [`Auth::revalidate`](crate::Auth::revalidate) now and then.
 //!
+//! # Last used
+//! Validation writes nothing, so nobody knows when a token was last used unless the guard is told to
+//! gather it ([`Usage`]).
+//!
 //! # Not here
 //! Tokens of foreign issuers ([`Validator::validate_foreign`](crate::Validator)) pass no guard. No
 //! rate is limited but that of tickets.
@@ -76,6 +80,7 @@ mod reason;
 mod refusal;
 mod subprotocol;
 mod ticket;
+mod usage;
 
 pub use body::FromText;
 pub use cookie::{NotACookieValue, SameSite, SessionCookie};
@@ -94,3 +99,4 @@ pub use reason::Reason;
 pub use refusal::Refusal;
 pub use subprotocol::protocol_to_echo;
 pub use ticket::Tickets;
+pub use usage::{Usage, Used};

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hallpass::web::Usage;
 use hallpass::{NewToken, Options, Store};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -44,6 +45,13 @@ pub(crate) struct Args {
     /// How long a token must have been dead for that.
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = time::duration)]
     purge_grace: Duration,
+    /// Appends to this file who was seen at `/whoami` and `/ws`: a line of JSON for each token used
+    /// since the last time. Without it nobody is counted.
+    #[arg(long, value_name = "FILE")]
+    usage_file: Option<std::path::PathBuf>,
+    /// How often that is done; so much is lost when the server is killed.
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = time::duration)]
+    usage_interval: Duration,
     #[command(flatten)]
     limits: Limits,
 }
@@ -112,7 +120,13 @@ async fn serve(args: &Args, output: Output, store: &Arc<Store>) -> Result<(), Fa
     let figures = Arc::new(figures::Figures::default());
     let purge = upkeep::purge(Arc::clone(store), Arc::clone(&figures), args.purge_interval);
     let purge = tokio::spawn(purge);
-    let app = routes::app(args, store, &figures, &stopping);
+    let usage = args.usage_file.as_ref().map(|_| Usage::new());
+    let app = routes::app(args, store, &figures, &stopping, usage.as_ref());
+    let book = args.usage_file.clone().zip(usage);
+    let book = book.map(|(path, usage)| upkeep::Book { path, usage });
+    let keep = book
+        .clone()
+        .map(|book| tokio::spawn(book.keep(args.usage_interval)));
     let connections = connections::serve(listener, app, args.limits, &figures, stopping);
     let told_to_stop = async {
         signal.await;
@@ -121,6 +135,12 @@ async fn serve(args: &Args, output: Output, store: &Arc<Store>) -> Result<(), Fa
     };
     let ((), ()) = tokio::join!(connections, told_to_stop);
     purge.abort();
+    if let (Some(keep), Some(book)) = (keep, book) {
+        keep.abort();
+        // Not while the other one is still writing.
+        let _ = keep.await;
+        book.write().await;
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use hallpass::credential::{Profile, Source};
 use hallpass::server::Endpoints;
-use hallpass::web::{Guard, Reason, Tickets};
+use hallpass::web::{Guard, Reason, Tickets, Usage};
 use hallpass::{Auth, Store};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -40,6 +40,7 @@ pub(super) fn app(
     store: &Arc<Store>,
     figures: &Arc<Figures>,
     stopping: &watch::Receiver<bool>,
+    usage: Option<&Usage>,
 ) -> Router {
     let endpoints = Endpoints::new(Arc::clone(store));
     #[cfg(feature = "jwt")]
@@ -55,7 +56,10 @@ pub(super) fn app(
         stopping: stopping.clone(),
     };
     let profile = Profile::strict().subprotocol(true);
-    let guard = Guard::new(store.validator(), profile).tickets(tickets);
+    let mut guard = Guard::new(store.validator(), profile).tickets(tickets);
+    if let Some(usage) = usage {
+        guard = guard.usage(usage.clone());
+    }
     let of_you = Router::new()
         .route("/whoami", get(whoami))
         .route("/ticket", post(ticket))

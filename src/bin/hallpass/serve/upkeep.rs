@@ -1,10 +1,15 @@
 //! What is done in the background.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hallpass::Store;
+use hallpass::web::Usage;
+use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::figures::Figures;
@@ -37,5 +42,54 @@ pub(super) async fn purge(store: Arc<Store>, figures: Arc<Figures>, every: Durat
             }
             Err(_) => drop(figures.purge_failures.fetch_add(1, Relaxed)),
         }
+    }
+}
+
+/// Where it is written who was seen.
+#[derive(Clone)]
+pub(super) struct Book {
+    pub(super) path: PathBuf,
+    pub(super) usage: Usage,
+}
+
+impl Book {
+    /// Writes at each interval, for ever.
+    pub(super) async fn keep(self, every: Duration) {
+        let mut ticks = interval(every.max(Duration::from_secs(1)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.write().await;
+        }
+    }
+
+    /// Writes what has gathered. What can't be written is told, and lost.
+    pub(super) async fn write(&self) {
+        let book = self.clone();
+        let written = tokio::task::spawn_blocking(move || book.append()).await;
+        if let Ok(Err(error)) = written {
+            let path = self.path.display();
+            eprintln!("hallpass: {path} could not be written: {error}; these uses are lost");
+        }
+    }
+
+    fn append(&self) -> std::io::Result<()> {
+        let used = self.usage.take();
+        if used.is_empty() {
+            return Ok(());
+        }
+        let line = |(id, used): (hallpass::TokenId, hallpass::web::Used)| {
+            let (last, count) = (used.last_secs, used.count);
+            format!(
+                "{}\n",
+                json!({ "id": id, "last_used": last, "count": count })
+            )
+        };
+        let lines: String = used.into_iter().map(line).collect();
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.path)?;
+        file.write_all(lines.as_bytes())
     }
 }
