@@ -6,7 +6,7 @@ use super::line::Words;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NoMemory;
 
-#[cfg(not(loom))]
+#[cfg(not(hallpass_loom))]
 mod mapped {
     use memmap2::{MmapMut, MmapOptions};
     use self_cell::{MutBorrow, self_cell};
@@ -94,7 +94,7 @@ mod mapped {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(hallpass_loom))]
 pub(super) use mapped::Chunk;
 
 impl Chunk {
@@ -105,10 +105,10 @@ impl Chunk {
 }
 
 /// Under loom memory is made of loom's atomics, which are more than their bits.
-#[cfg(loom)]
+#[cfg(hallpass_loom)]
 pub(super) struct Chunk(Box<[Words]>);
 
-#[cfg(loom)]
+#[cfg(hallpass_loom)]
 impl Chunk {
     pub(super) fn new(lines: usize) -> Result<Self, NoMemory> {
         let line = || core::array::from_fn(|_| super::sync::AtomicU64::new(0));
@@ -128,7 +128,7 @@ impl Chunk {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(hallpass_loom)))]
 mod tests {
     use std::sync::atomic::Ordering;
 

@@ -5,7 +5,7 @@ use super::sync::{AtomicU64, Ordering, fence};
 /// Readers load these, the writer stores them. In a cache line pair of its own: every reader has it
 /// in its nearest cache, and only the changes named here take it away.
 #[derive(Debug)]
-#[cfg_attr(not(loom), repr(align(128)))]
+#[cfg_attr(not(hallpass_loom), repr(align(128)))]
 pub(crate) struct Signals {
     /// The stamp of the layout now in force; only rises.
     stamp: AtomicU64,

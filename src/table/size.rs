@@ -32,7 +32,7 @@ pub(super) const fn grown(lines: usize) -> usize {
     (total.div_ceil(CHUNK_LINES) * 9).div_ceil(8) * CHUNK_LINES - TAIL_LINES
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(hallpass_loom)))]
 mod tests {
     use super::*;
 

@@ -7,12 +7,12 @@ use super::{Digest, Place};
 use crate::token_id::TokenId;
 
 /// Lines in a chunk of memory, as a power of two: 2 MiB, the size of a huge page.
-pub(super) const CHUNK_SHIFT: u32 = if cfg!(loom) { 1 } else { 15 };
+pub(super) const CHUNK_SHIFT: u32 = if cfg!(hallpass_loom) { 1 } else { 15 };
 /// Lines in a full chunk.
 pub(super) const CHUNK_LINES: usize = 1 << CHUNK_SHIFT;
 /// Lines after the last home line, for what overflows there. At load 0.72 the longest run seen in
 /// 10 million entries was about a hundred lines.
-pub(super) const TAIL_LINES: usize = if cfg!(loom) { 1 } else { 512 };
+pub(super) const TAIL_LINES: usize = if cfg!(hallpass_loom) { 1 } else { 512 };
 /// How far behind its home an entry may stand for its removal to look for overflow bits to clear.
 /// Runs this long come only of forced collisions, where the search would be quadratic.
 const SETTLE_LINES: usize = 64;

@@ -1,12 +1,12 @@
 //! Tests of the whole table, one promise a file.
 
-#[cfg(not(loom))]
+#[cfg(not(hallpass_loom))]
 mod memory;
-#[cfg(not(loom))]
+#[cfg(not(hallpass_loom))]
 mod model;
-#[cfg(loom)]
+#[cfg(hallpass_loom)]
 mod protocol;
-#[cfg(not(loom))]
+#[cfg(not(hallpass_loom))]
 mod stress;
 
 use super::{Digest, Entry};

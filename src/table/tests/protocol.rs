@@ -1,6 +1,6 @@
 //! Every schedule of the protocol, within bounds, under the reorderings that its memory orders allow.
 //!
-//! Run it with `RUSTFLAGS="--cfg loom" cargo test --release --lib protocol -- --nocapture`. How many
+//! Run it with `RUSTFLAGS="--cfg hallpass_loom" cargo test --release --lib protocol -- --nocapture`. How many
 //! times a schedule may take a thread off at an unforced point is `LOOM_MAX_PREEMPTIONS`, 4 unless
 //! set; each model stops after `HALLPASS_LOOM_SECS` seconds, 20 unless set, if it is not done.
 
