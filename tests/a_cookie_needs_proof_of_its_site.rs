@@ -328,7 +328,7 @@ fn whatever_passes_here_passes_at_the_peer() {
                         fields.retain(|(_, value)| empty || !value.is_empty());
                         fields.push(("cookie", &cookie));
                         let ours = answer(&guard, request(method, "/", &fields)).status();
-                        let inner = served::WhoAmI;
+                        let inner = served::Handler(served::who_am_i);
                         let theirs = now(peer.layer(inner).call(request(method, "/", &fields)));
                         let theirs = theirs.unwrap().status();
                         tried += 1;

@@ -11,7 +11,7 @@ use hallpass::web::{Form, Guard, Manner, Reason, Refusal, Tickets};
 use hallpass::{Inactive, NewToken, Store};
 use http::{HeaderValue, Request, Response};
 use proptest::prelude::*;
-use served::{answer, field, get, now, request, store};
+use served::{Handler, answer, field, get, now, request, store};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -97,7 +97,7 @@ fn the_innermost_guard_decides() {
         .unwrap();
     let inner = Guard::new(store.validator(), keys).optional();
     let bearer = format!("Bearer {}", token.secret.expose());
-    let mut service = outer.layer(inner.layer(served::WhoAmI));
+    let mut service = outer.layer(inner.layer(Handler(served::who_am_i)));
     let Ok(response) = now(service.call(get(&[("authorization", &bearer)])));
     assert_eq!(response.body(), "nobody");
 }
@@ -217,38 +217,22 @@ fn strangers() -> &'static Guard {
     guard
 }
 
-/// A service that refuses by itself, as an extractor does.
-#[derive(Clone)]
-struct Refuses;
-
-impl Service<Request<()>> for Refuses {
-    type Response = Response<String>;
-    type Error = std::convert::Infallible;
-    type Future = std::future::Ready<Result<Response<String>, Self::Error>>;
-
-    fn poll_ready(
-        &mut self,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Self::Error>> {
-        std::task::Poll::Ready(Ok(()))
+/// Refuses by itself, as an extractor does.
+fn refuses(_: Request<()>) -> Response<String> {
+    let cookie = HeaderValue::from_static("a=b");
+    let refusal = Refusal::needs_scope("write").set_cookie(cookie);
+    let mut response: Response<String> = refusal.defer();
+    // What a layer on the way may add: some of it is about the body that goes.
+    for (name, value) in [
+        ("x-request-id", "7"),
+        ("content-length", "1"),
+        ("content-encoding", "gzip"),
+        ("etag", "\"x\""),
+    ] {
+        let value = HeaderValue::from_static(value);
+        response.headers_mut().insert(name, value);
     }
-
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        let cookie = HeaderValue::from_static("a=b");
-        let refusal = Refusal::needs_scope("write").set_cookie(cookie);
-        let mut response: Response<String> = refusal.defer();
-        // What a layer on the way may add: some of it is about the body that goes.
-        for (name, value) in [
-            ("x-request-id", "7"),
-            ("content-length", "1"),
-            ("content-encoding", "gzip"),
-            ("etag", "\"x\""),
-        ] {
-            let value = HeaderValue::from_static(value);
-            response.headers_mut().insert(name, value);
-        }
-        std::future::ready(Ok(response))
-    }
+    response
 }
 
 #[test]
@@ -260,7 +244,7 @@ fn a_refusal_from_further_in_is_told_in_the_guards_manner() {
     let inner = Guard::new(store.validator(), Profile::strict()).manner(manner);
     // A guard further out leaves it as the nearest one told it.
     let outer = Guard::new(store.validator(), Profile::strict()).realm("outer");
-    let mut service = outer.layer(inner.layer(Refuses));
+    let mut service = outer.layer(inner.layer(Handler(refuses)));
     let Ok(response) = now(service.call(get(&[("authorization", &bearer)])));
     assert_eq!(response.status(), 403);
     assert_eq!(

@@ -9,7 +9,7 @@ use hallpass::credential::Profile;
 use hallpass::web::{Csrf, Guard, Tickets};
 use hallpass::{Auth, NewToken};
 use http::{Request, Response};
-use served::{now, request, store};
+use served::{Handler, now, request, store};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -18,25 +18,9 @@ fn allocations(work: impl FnOnce()) -> u64 {
 }
 
 /// Answers without allocating.
-#[derive(Clone)]
-struct Empty;
-
-impl Service<Request<()>> for Empty {
-    type Response = Response<String>;
-    type Error = std::convert::Infallible;
-    type Future = std::future::Ready<Result<Response<String>, Self::Error>>;
-
-    fn poll_ready(
-        &mut self,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Self::Error>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<()>) -> Self::Future {
-        assert!(request.extensions().get::<Auth>().is_some());
-        std::future::ready(Ok(Response::new(String::new())))
-    }
+fn empty(request: Request<()>) -> Response<String> {
+    assert!(request.extensions().get::<Auth>().is_some());
+    Response::new(String::new())
 }
 
 #[test]
@@ -90,7 +74,7 @@ fn an_accepted_request_costs_its_extension_and_no_more() {
             ("content-type", "application/grpc"),
         ]),
     ];
-    let mut service = guard.layer(Empty);
+    let mut service = guard.layer(Handler(empty));
     for sent in requests {
         let baseline = {
             let (mut sent, auth) = (request("GET", "/", &[]), auth.clone());

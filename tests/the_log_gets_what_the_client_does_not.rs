@@ -10,8 +10,8 @@ use std::time::Duration;
 use hallpass::credential::Profile;
 use hallpass::web::{Csrf, Guard, Reason, Refusal, SessionCookie, Tickets};
 use hallpass::{Inactive, NewToken};
-use http::Response;
-use served::{answer, get, now, request, store};
+use http::{Request, Response};
+use served::{Handler, answer, get, now, request, store};
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::field::{Field, Visit};
@@ -109,25 +109,10 @@ fn each_refusal_is_one_event_with_its_reason() {
 /// A refusal that a handler returns passes a guard on its way out and is not logged twice.
 #[test]
 fn a_handlers_refusal_is_logged_once() {
-    #[derive(Clone)]
-    struct Refuses;
-    impl Service<http::Request<()>> for Refuses {
-        type Response = Response<String>;
-        type Error = std::convert::Infallible;
-        type Future = std::future::Ready<Result<Response<String>, Self::Error>>;
-        fn poll_ready(
-            &mut self,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Result<(), Self::Error>> {
-            std::task::Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, _: http::Request<()>) -> Self::Future {
-            std::future::ready(Ok(Refusal::from(Inactive::ClientMismatch).defer()))
-        }
-    }
+    let refuses = |_| Refusal::from(Inactive::ClientMismatch).defer();
     let (_dir, store) = store();
     let guard = Guard::new(store.validator(), Profile::strict()).optional();
-    let mut service = guard.layer(Refuses);
+    let mut service = guard.layer(Handler(refuses));
     let mut response = None;
     let log = Log::of(|| response = Some(now(service.call(get(&[])))));
     assert_eq!(log.len(), 1, "{log:?}");
@@ -198,23 +183,10 @@ fn nothing_that_was_sent_is_shown_anywhere() {
 /// Inside, where handlers and other layers log, the credential's field is marked sensitive.
 #[test]
 fn a_handler_that_prints_its_headers_prints_no_token() {
-    #[derive(Clone)]
-    struct Prints;
-    impl Service<http::Request<()>> for Prints {
-        type Response = Response<String>;
-        type Error = std::convert::Infallible;
-        type Future = std::future::Ready<Result<Response<String>, Self::Error>>;
-        fn poll_ready(
-            &mut self,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Result<(), Self::Error>> {
-            std::task::Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, request: http::Request<()>) -> Self::Future {
-            let printed = format!("{:?} {:?}", request.headers(), request.extensions());
-            std::future::ready(Ok(Response::new(printed)))
-        }
-    }
+    let prints = |request: Request<()>| {
+        let printed = format!("{:?} {:?}", request.headers(), request.extensions());
+        Response::new(printed)
+    };
     let (_dir, store) = store();
     let token = store.issue(NewToken::new("amy").never_expires()).unwrap();
     let text = token.secret.expose();
@@ -230,7 +202,7 @@ fn a_handler_that_prints_its_headers_prints_no_token() {
         let upgrade = ("upgrade", "websocket");
         let proof = ("sec-fetch-site", "same-origin");
         let sent = request("GET", "/", &[upgrade, proof, ("x", "y"), (*name, value)]);
-        let Ok(response) = now(guard.layer(Prints).call(sent));
+        let Ok(response) = now(guard.layer(Handler(prints)).call(sent));
         assert_eq!(response.status(), 200, "{name}");
         assert!(response.body().contains("\"y\""));
         assert!(

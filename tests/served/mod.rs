@@ -28,11 +28,11 @@ pub(crate) fn store() -> (tempfile::TempDir, Store) {
     (dir, store)
 }
 
-/// The innermost service: says who asked.
+/// The innermost service: answers at once, as its function says.
 #[derive(Clone)]
-pub(crate) struct WhoAmI;
+pub(crate) struct Handler<F>(pub(crate) F);
 
-impl<B> Service<Request<B>> for WhoAmI {
+impl<B, F: Fn(Request<B>) -> Response<String>> Service<Request<B>> for Handler<F> {
     type Response = Response<String>;
     type Error = Infallible;
     type Future = std::future::Ready<Result<Response<String>, Infallible>>;
@@ -42,17 +42,21 @@ impl<B> Service<Request<B>> for WhoAmI {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let who = match request.extensions().get::<Auth>() {
-            Some(auth) => format!("{} by {:?}", auth.client_id(), auth.source()),
-            None => "nobody".to_owned(),
-        };
-        std::future::ready(Ok(Response::new(who)))
+        std::future::ready(Ok((self.0)(request)))
     }
+}
+
+/// Says who asked.
+pub(crate) fn who_am_i<B>(request: Request<B>) -> Response<String> {
+    Response::new(match request.extensions().get::<Auth>() {
+        Some(auth) => format!("{} by {:?}", auth.client_id(), auth.source()),
+        None => "nobody".to_owned(),
+    })
 }
 
 /// What a guarded service answers.
 pub(crate) fn answer(guard: &Guard, request: Request<()>) -> Response<String> {
-    let Ok(response) = now(guard.layer(WhoAmI).call(request));
+    let Ok(response) = now(guard.layer(Handler(who_am_i)).call(request));
     response
 }
 
