@@ -1,12 +1,14 @@
 //! Promises 4 and 9: a store that is locked, foreign, damaged, newer or rolled back is refused with
 //! the right error, and stays as it was.
 
+mod file_damage;
 mod folder_copy;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
+use file_damage::{cut, flip, zero};
 use folder_copy::copy;
 use hallpass::{DigestKey, Error, NewToken, Options, Store, TokenId};
 
@@ -295,21 +297,6 @@ fn a_damaged_store_is_never_opened_silently() {
             "refused {refused}, unharmed {unharmed}"
         );
     }
-}
-
-fn flip(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
-    bytes[at] ^= 1 << (at % 8);
-    bytes
-}
-
-fn zero(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
-    bytes[at..].iter_mut().take(64).for_each(|byte| *byte = 0);
-    bytes
-}
-
-fn cut(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
-    bytes.truncate(at);
-    bytes
 }
 
 fn is_the_same(store: &Store, ids: &[TokenId]) {

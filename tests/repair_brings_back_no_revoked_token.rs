@@ -1,12 +1,14 @@
 //! Repairing: what is provably intact is saved, from stores that sled opens and from those that it
 //! refuses; what is damaged stays as it is, and nothing revoked lives again.
 
+mod file_damage;
 mod folder_copy;
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use file_damage::{cut, flip, zero};
 use folder_copy::copy;
 use hallpass::{Error, Issued, LostRevocations, NewToken, Options, Repaired, Store, TokenId};
 
@@ -380,21 +382,6 @@ fn a_lost_denial_of_a_foreign_token_needs_a_word() {
     );
     let accepted = repair(&path, &to, LostRevocations::Accept).unwrap();
     assert_eq!((accepted.store.tokens, accepted.tokens_missing), (11, 1));
-}
-
-fn flip(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
-    bytes[at] ^= 1 << (at % 8);
-    bytes
-}
-
-fn zero(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
-    bytes[at..].iter_mut().take(64).for_each(|byte| *byte = 0);
-    bytes
-}
-
-fn cut(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
-    bytes.truncate(at);
-    bytes
 }
 
 /// A block of another place, as after a write that went astray.
