@@ -94,11 +94,7 @@ impl Store {
 impl Core {
     /// Copies all records as they are now and then.
     fn copy(&self, writer: &mut BackupWriter) -> Result<(), Error> {
-        let total = self
-            .sealed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .tokens;
+        let total = self.sealed().tokens;
         let told = self.told("backup", total);
         for tree in COPIED {
             writer.part();
@@ -143,7 +139,7 @@ struct Watch<'a>(&'a Core);
 
 impl<'a> Watch<'a> {
     fn begin(core: &'a Core) -> Self {
-        let _sealed = core.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let _sealed = core.sealed();
         *core.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(BTreeMap::new());
         Self(core)
     }
@@ -152,7 +148,7 @@ impl<'a> Watch<'a> {
     fn end(self) -> Result<(Seal, Changes), Error> {
         // After a failed write the disk shows what it will never make durable.
         drop(self.0.writable()?);
-        let sealed = self.0.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let sealed = self.0.sealed();
         // What was buffered must not be durable in the backup only.
         self.0.disk.sync()?;
         let mut watched = self

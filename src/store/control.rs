@@ -19,6 +19,7 @@ use crate::digest::Digest;
 use crate::disk::DiskError;
 use crate::error::Error;
 use crate::options::Durability;
+use crate::seal::Seal;
 use crate::sidecar::Mark;
 use crate::table::NotInserted;
 use crate::token_id::TokenId;
@@ -149,6 +150,11 @@ impl Control {
 }
 
 impl Core {
+    /// The seal of the last group, under the lock that orders the groups.
+    pub(super) fn sealed(&self) -> MutexGuard<'_, Seal> {
+        self.sealed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The lock of the control plane, if this process may write.
     pub(super) fn control(&self) -> Result<MutexGuard<'_, Control>, Error> {
         let opened_by = self.live.opened_by();
@@ -247,7 +253,7 @@ impl Core {
 
     /// One group: one transaction, one flush, one sync; then memory learns of the tokens born.
     fn write(&self, changes: &[Change], last_id: TokenId) -> Result<(), Error> {
-        let mut sealed = self.sealed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sealed = self.sealed();
         let mut group = Group::new(&*self.disk, &self.mac_key, sealed.clone());
         for change in changes {
             group.change(change)?;

@@ -1,7 +1,6 @@
 //! Exporting: all that a store knows, as JSON Lines that people and other programs can read.
 
 use std::io::{self, Write};
-use std::sync::PoisonError;
 
 use super::Store;
 use super::export_lines::{ClientLine, End, Header, KeyLine, Line, TokenLine, VERSION, id_text};
@@ -56,11 +55,7 @@ impl Store {
     /// [`Error::Io`] of `into`, [`Error::Corrupt`]: what was written so far is no export.
     pub fn export(&self, into: impl Write, digests: Digests) -> Result<Exported, Error> {
         drop(self.core.control()?);
-        let sealed = self
-            .core
-            .sealed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sealed = self.core.sealed();
         let exported = Exported {
             generation: sealed.generation,
             tokens: sealed.tokens,

@@ -25,11 +25,7 @@ struct Fill<'a> {
 impl Core {
     pub(super) fn fill(&self) -> Result<(), Error> {
         let mut control = self.control.lock().unwrap_or_else(PoisonError::into_inner);
-        let seal = self
-            .sealed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let seal = self.sealed().clone();
         let writer = self.live.table.writer();
         let entries = Vec::new();
         let mut fill = Fill {

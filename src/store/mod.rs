@@ -151,11 +151,7 @@ impl Store {
     /// The number of groups ever written. Keep it somewhere else, and
     /// [`Options::least_generation`] will notice when the directory is rolled back.
     pub fn generation(&self) -> u64 {
-        self.core
-            .sealed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .generation
+        self.core.sealed().generation
     }
 
     /// Makes everything so far durable, the highest time seen included.

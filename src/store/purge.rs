@@ -79,11 +79,7 @@ impl Store {
 impl Core {
     /// Makes the highest time seen durable, unless the disk knows it well enough.
     fn keep_time(&self) -> Result<(), Error> {
-        let kept_secs = self
-            .sealed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .latest_secs;
+        let kept_secs = self.sealed().latest_secs;
         if self.live.now_secs() < kept_secs.saturating_add(CLOCK_AHEAD_MAX_SECS) {
             return Ok(());
         }

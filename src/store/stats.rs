@@ -1,7 +1,5 @@
 //! Figures about an open store.
 
-use std::sync::PoisonError;
-
 use super::Store;
 use crate::error::Error;
 
@@ -29,12 +27,7 @@ impl Store {
         let control = self.core.control()?;
         let (tokens, read_only) = (control.tokens, control.is_read_only());
         drop(control);
-        let sealed = self
-            .core
-            .sealed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let sealed = self.core.sealed().clone();
         Ok(Stats {
             tokens,
             clients: sealed.clients,

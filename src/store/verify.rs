@@ -1,7 +1,5 @@
 //! Verifying an open store: disk against seal, and disk against memory.
 
-use std::sync::PoisonError;
-
 use super::scan::{Visit, scan};
 use super::{Core, Store};
 use crate::client_id::ClientId;
@@ -35,11 +33,7 @@ impl Store {
     /// [`Error::Corrupt`] says what does not fit.
     pub fn verify(&self) -> Result<Verified, Error> {
         drop(self.core.control()?);
-        let sealed = self
-            .core
-            .sealed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let sealed = self.core.sealed();
         let mut against = AgainstMemory {
             core: &self.core,
             total: sealed.tokens,
