@@ -53,10 +53,8 @@ impl Validator {
         text: impl AsRef<[u8]>,
         audience: &str,
     ) -> Result<ClientAssertion, Inactive> {
-        let text = text.as_ref();
-        let now = self.check_signed(text)?;
-        let assertion = self.assertion(text, audience, now)?;
-        self.live.keyring.take(&assertion, now)?;
+        let assertion = self.validate_reusable_client_assertion(text, audience)?;
+        self.live.keyring.take(&assertion, self.live.now_secs())?;
         Ok(assertion)
     }
 
@@ -70,15 +68,6 @@ impl Validator {
     ) -> Result<ClientAssertion, Inactive> {
         let text = text.as_ref();
         let now = self.check_signed(text)?;
-        self.assertion(text, audience, now)
-    }
-
-    fn assertion(
-        &self,
-        text: &[u8],
-        audience: &str,
-        now: u64,
-    ) -> Result<ClientAssertion, Inactive> {
         let grants = &self.live.grants;
         let is_disabled = |grant| grants.least_alive(grant) & CLIENT_DISABLED != 0;
         self.live
