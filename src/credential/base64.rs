@@ -73,7 +73,7 @@ const LANES_PAY_FROM: usize = 38;
 
 /// Two groups at a time, written as eight bytes of which the last two are overwritten by what
 /// follows: `room` has three bytes more than the groups need.
-#[inline]
+#[inline(always)]
 fn decode_groups(groups: &[[u8; 4]], room: &mut [u8]) -> Result<(), NotBase64> {
     let mut seen = 0;
     let (twos, rest) = groups.as_chunks::<2>();

@@ -133,15 +133,16 @@ const LANES: usize = 16;
 
 /// Whether `legal` holds for every byte: sixteen at a time, which the compiler makes vector
 /// instructions of as long as `legal` does not branch. The last sixteen overlap those before
-/// them, so that only a text of less than sixteen bytes is read byte by byte.
+/// them, so that only a text of less than sixteen bytes is read byte by byte, and most are over
+/// before there is anything to repeat.
 #[inline(always)]
 fn every_lane(bytes: &[u8], legal: impl Fn(u8) -> bool) -> bool {
-    let Some(last) = bytes.last_chunk::<LANES>() else {
+    let (Some(first), Some(last)) = (bytes.first_chunk::<LANES>(), bytes.last_chunk()) else {
         return bytes.iter().fold(true, |left, &b| left & legal(b));
     };
     let all = |chunk: &[u8; LANES]| chunk.iter().fold(true, |left, &b| left & legal(b));
-    let mut left = all(last);
-    for chunk in bytes.as_chunks::<LANES>().0 {
+    let mut left = all(first) & all(last);
+    for chunk in bytes[LANES..].as_chunks::<LANES>().0 {
         left &= all(chunk);
     }
     left
@@ -165,21 +166,26 @@ pub(super) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// Where the first `wanted` stands: eight bytes at a time, by the usual trick that finds a zero
-/// byte in a word. Only the lowest byte that it reports is certain, which is the first.
-#[inline]
+/// Where the first `wanted` stands. Sixteen bytes are asked at once whether it is among them; then the
+/// usual trick finds a zero byte in a word, of which only the lowest is certain, which is the first.
+#[inline(always)]
 pub(super) fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (i, word) in words.iter().enumerate() {
+    let in_word = |word: &[u8; 8]| {
         let x = u64::from_le_bytes(*word) ^ (ONES * wanted as u64);
         let zeros = x.wrapping_sub(ONES) & !x & (ONES << 7);
-        if zeros != 0 {
-            return Some(8 * i + zeros.trailing_zeros() as usize / 8);
+        (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
+    };
+    let (chunks, rest) = bytes.as_chunks::<LANES>();
+    for (i, chunk) in chunks.iter().enumerate() {
+        if chunk.iter().fold(false, |any, &b| any | (b == wanted)) {
+            let (low, high) = (chunk.first_chunk()?, chunk.last_chunk()?);
+            let at = in_word(low).or_else(|| in_word(high).map(|at| 8 + at))?;
+            return Some(LANES * i + at);
         }
     }
     let i = rest.iter().position(|&b| b == wanted)?;
-    Some(8 * words.len() + i)
+    Some(LANES * chunks.len() + i)
 }
 
 /// Splits at the first `at`, which belongs to neither side.
