@@ -98,6 +98,14 @@ fn without_a_name_or_a_time_it_cannot_be_told_from_one_that_was_taken() {
     assert_eq!(verdict(&store, &no_iat), missing);
     let no_jti = assertion(&key, "a", &format!(r#","iat":{}"#, START + 5));
     assert_eq!(verdict(&store, &no_jti), missing);
+    // Nor is one remembered for longer than an hour.
+    let ends = |exp: u64| {
+        let rest = format!(r#","jti":"{exp}","iat":{}"#, START + 10);
+        let text = format!(r#"{{"iss":"a","sub":"a","aud":"{AUD}","exp":{exp}{rest}}}"#);
+        key.sign_payload("JWT", text.as_bytes()).unwrap()
+    };
+    assert_eq!(verdict(&store, &ends(START + 10 + 3600)), None);
+    assert_eq!(verdict(&store, &ends(START + 10 + 3601)), missing);
 }
 
 #[test]

@@ -237,22 +237,38 @@ fn a_frappe_user_has_one_pair_and_a_new_secret_ends_the_old() {
 
 #[cfg(feature = "jwt")]
 mod signed {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
     use hallpass::jwt::{Algorithm, KeySet, SigningKey, verify};
     use serde_json::Value;
 
     const TOKEN_URL: &str = "https://api.example/oauth/token";
 
+    /// Ten seconds after the store was opened: nothing signed before is taken.
+    const NOW: u64 = OPENED + 10;
+    const OPENED: u64 = 1_800_000_000;
+
+    struct ManualClock(Arc<AtomicU64>);
+
+    impl hallpass::Clock for ManualClock {
+        fn now_secs(&self) -> u64 {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
     fn served() -> Served {
-        Served::new(|store, endpoints| {
+        let dir = tempfile::tempdir().unwrap();
+        let seconds = Arc::new(AtomicU64::new(OPENED));
+        let clock = ManualClock(Arc::clone(&seconds));
+        let store = hallpass::Options::new().clock(clock);
+        let store = store.open(dir.path()).unwrap();
+        seconds.store(NOW, Ordering::Relaxed);
+        Served::of(store, Some(dir), |store, endpoints| {
             store.generate_signing_key(Algorithm::EdDsa).unwrap();
             endpoints.jwt().assertion_audience(TOKEN_URL)
         })
-    }
-
-    fn now() -> u64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.unwrap().as_secs()
     }
 
     #[test]
@@ -272,7 +288,7 @@ mod signed {
         assert_eq!(keys.field("content-type"), "application/jwk-set+json");
         let keys = KeySet::from_jwks(keys.body.as_bytes(), None).unwrap();
         let expect = hallpass::jwt::Expect::new().typ("at+jwt");
-        let verified = verify(token.as_bytes(), &keys, &expect, now()).unwrap();
+        let verified = verify(token.as_bytes(), &keys, &expect, NOW).unwrap();
         assert_eq!(verified.client_id(), Some("client123"));
         assert_eq!(verified.extra()["metadata"], json!({"a": "b"}));
         assert_eq!(verified.extra()["token_id"], verified.jti().unwrap());
@@ -302,16 +318,28 @@ mod signed {
 
         let key = SigningKey::from_pem(&pem).unwrap();
         assert_eq!(key.kid(), kid);
-        let mut number = 0;
-        let mut assertion = |audience: &str, lifetime: u64| {
-            number += 1;
-            let claims = json!({
-                "iss": id, "sub": id, "aud": audience, "jti": number.to_string(),
-                "iat": now(), "exp": now() + lifetime,
-            });
-            key.sign_payload("JWT", claims.to_string().as_bytes())
-                .unwrap()
+        let sign = |claims: &Value| {
+            let claims = claims.to_string();
+            key.sign_payload("JWT", claims.as_bytes()).unwrap()
         };
+        let mut number = 0;
+        let mut claims = |audience: &str, lifetime: u64| {
+            number += 1;
+            json!({
+                "iss": id, "sub": id, "aud": audience, "jti": number.to_string(),
+                "iat": NOW, "exp": NOW + lifetime,
+            })
+        };
+        let mut without = |name: &str| {
+            let mut claims = claims(TOKEN_URL, 60);
+            claims.as_object_mut().unwrap().remove(name);
+            sign(&claims)
+        };
+        let nameless = [without("jti"), without("iat")];
+        let mut from_before = claims(TOKEN_URL, 60);
+        from_before["iat"] = OPENED.into();
+        let from_before = sign(&from_before);
+        let mut assertion = |audience: &str, lifetime: u64| sign(&claims(audience, lifetime));
         let grant = "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=";
         let by_grant = |text: &str| served.form("/oauth/token", "", &format!("{grant}{text}"));
         let good = assertion(TOKEN_URL, 60);
@@ -340,6 +368,10 @@ mod signed {
         );
         refused(by_grant(&assertion(TOKEN_URL, 7200)), 400, "invalid_grant");
         refused(by_grant("a.b.c"), 400, "invalid_grant");
+        // What nobody could tell from one that was taken.
+        for text in [&nameless[0], &nameless[1], &from_before] {
+            refused(by_grant(text), 400, "invalid_grant");
+        }
         // An access token is no assertion.
         refused(by_grant(&token), 400, "invalid_grant");
 
@@ -349,6 +381,8 @@ mod signed {
         let proof = assertion(TOKEN_URL, 60);
         assert_eq!(by_client(&proof).status, 200);
         refused(by_client(&proof), 401, "invalid_client");
+        refused(by_grant(&proof), 400, "invalid_grant");
+        refused(by_client(&good), 401, "invalid_client");
         let proof = assertion(TOKEN_URL, 60);
         refused(
             by_client(&format!("{proof}&scope=read")),

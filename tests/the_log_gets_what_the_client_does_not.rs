@@ -1,6 +1,8 @@
 //! Every refusal is told to `tracing` once, with its reason, and no event and no `Debug` of anything
 //! shows what the client sent.
 
+#[cfg(all(feature = "server", feature = "jwt"))]
+mod endpoints;
 mod served;
 
 use std::fmt::Write as _;
@@ -210,5 +212,39 @@ fn a_handler_that_prints_its_headers_prints_no_token() {
             "{name}: {}",
             response.body()
         );
+    }
+}
+
+#[cfg(all(feature = "server", feature = "jwt"))]
+#[test]
+fn why_an_assertion_is_refused_is_told_to_the_log_alone() {
+    use hallpass::jwt::{Algorithm, SigningKey};
+
+    let served = endpoints::Served::new(|_, endpoints| endpoints.assertion_audience("aud"));
+    let made = served.store.generate_client_key("amy", Algorithm::EdDsa);
+    let key = SigningKey::from_pem(made.unwrap().pem.expose()).unwrap();
+    // Issued before the store was opened: it may have been shown then.
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let at = since.unwrap().as_secs();
+    let claims = format!(
+        r#"{{"iss":"amy","sub":"amy","aud":"aud","jti":"1","iat":{},"exp":{}}}"#,
+        at - 60,
+        at + 60
+    );
+    let replayed = key.sign_payload("JWT", claims.as_bytes()).unwrap();
+    let grant = "grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer&assertion=";
+    let client = "grant_type=client_credentials&client_assertion_type=\
+                  urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=";
+    for (how, told) in [
+        (grant, "request.grant"),
+        (client, "client.unauthenticated.unknown"),
+    ] {
+        let ask = |text: &str| served.form("/oauth/token", "", &format!("{how}{text}"));
+        let unknown = ask("a.b.c").body;
+        let events = Log::of(|| assert_eq!(ask(&replayed).body, unknown));
+        let codes: Vec<bool> = [("token.replayed", &events), (told, &events)]
+            .map(|(code, events)| events.iter().any(|(_, line)| line.contains(code)))
+            .to_vec();
+        assert_eq!((codes, events.len()), (vec![true; 2], 2), "{events:?}");
     }
 }

@@ -12,6 +12,10 @@ use crate::jwt::{Expect, KeySet, Unverified, Verified, VerifyingKey};
 /// The type of an access token: what one of those says is no assertion (RFC 8725 section 3.12).
 const ACCESS_TOKEN: &str = "at+jwt";
 
+/// How far ahead an assertion that is taken once may end, since it is remembered until then: RFC 7523
+/// section 3 item 4 lets what is "unreasonably far in the future" be refused.
+const USABLE_MAX_SECS: u64 = 3600;
+
 /// All keys of clients, by their `kid`.
 #[derive(Default)]
 pub(super) struct ClientKeys(ArcSwap<HashMap<Box<str>, ClientKey>>);
@@ -129,6 +133,9 @@ impl Keyring {
 
     /// Takes an assertion that was verified; each is taken once.
     pub(crate) fn take(&self, assertion: &ClientAssertion, now: u64) -> Result<(), Inactive> {
+        if assertion.expires_at() > now.saturating_add(USABLE_MAX_SECS) {
+            return Err(Inactive::FieldsMissing);
+        }
         let jti = assertion.jti().ok_or(Inactive::FieldsMissing)?;
         let issued_at = assertion.verified.issued_at();
         if issued_at.ok_or(Inactive::FieldsMissing)? <= self.opened_at {

@@ -2,7 +2,7 @@
 //!
 //! In memory, in shards by client, each with a lock of its own: beside the signature that was just
 //! verified, a lock costs nothing. What is full refuses, for a forgotten assertion could be taken
-//! again; a client that fills its shard with assertions that do not expire hurts one 64th of all.
+//! again; a client that fills its shard hurts one 64th of all, and for an hour at most.
 //! What was taken before the store was opened is not known here: whoever asks refuses all that was
 //! issued by then.
 

@@ -33,6 +33,17 @@ pub(super) fn done() -> Response {
     response
 }
 
+/// What an assertion that is not taken means for who showed it: `no`. Why goes to the log alone.
+#[cfg(feature = "jwt")]
+pub(super) fn not_signed(why: Inactive, no: impl Into<Reason>) -> Refusal {
+    if !why.is_client_fault() {
+        return why.into();
+    }
+    let (code, num) = (why.code(), why.num());
+    tracing::debug!(target: "hallpass", code, num, "assertion refused");
+    Refusal::new(no)
+}
+
 /// What a failure of the store means for who asked. What the caller can mend it is told; the rest
 /// goes to the log.
 pub(super) fn failed(error: Error) -> Refusal {

@@ -89,7 +89,7 @@ struct Shared {
     #[cfg(feature = "jwt")]
     signed: bool,
     #[cfg(feature = "jwt")]
-    assertions: Option<Arc<oauth::Assertions>>,
+    assertion_audience: Option<String>,
 }
 
 /// What every handler gets.
@@ -111,7 +111,7 @@ impl Endpoints {
                 #[cfg(feature = "jwt")]
                 signed: false,
                 #[cfg(feature = "jwt")]
-                assertions: None,
+                assertion_audience: None,
             }),
         }
     }
@@ -164,12 +164,15 @@ impl Endpoints {
     /// who asks (RFC 7523 sections 2.1 and 2.2). `audience` is what they must be for: by custom, the
     /// URL of the token endpoint as clients know it. Without it there are none.
     ///
-    /// One that lives longer than an hour is refused, one that has a `jti` is taken once.
+    /// Each is taken once, and so needs `jti` and `iat`, as
+    /// [`Validator::validate_client_assertion`](crate::Validator::validate_client_assertion) has it;
+    /// when the server has started anew, a client signs another. When no more can be remembered, the
+    /// answer is 503. Frontier's own SDK shows one text for twelve hours, and names neither its client
+    /// as `iss` nor an audience, so it gets nothing here.
     #[cfg(feature = "jwt")]
     #[must_use]
     pub fn assertion_audience(self, audience: &str) -> Self {
-        let assertions = Arc::new(oauth::Assertions::new(audience));
-        self.with(|shared| shared.assertions = Some(assertions))
+        self.with(|shared| shared.assertion_audience = Some(audience.to_owned()))
     }
 
     /// Wispr Flow's management endpoints. Refusals are `{"detail": "..."}`.

@@ -40,9 +40,10 @@ impl Validator {
     /// and the key is one that [`Store::generate_client_key`](crate::Store::generate_client_key) or
     /// [`Store::import_client_key`](crate::Store::import_client_key) gave the client.
     ///
-    /// **Each is taken once** (item 7 there), and so must carry `jti` and `iat`. What was taken is
-    /// remembered in memory until it expires: 8,192 assertions for each of 64 groups of clients, and
-    /// when a group is full it is [`Inactive::Unavailable`]. An assertion issued before the store was
+    /// **Each is taken once** (item 7 there), and so must carry `jti` and `iat`, and end within an hour
+    /// (item 4): otherwise [`Inactive::FieldsMissing`]. What was taken is remembered in memory until it
+    /// expires: 8,192 assertions for each of 64 groups of clients, and when a group is full it is
+    /// [`Inactive::Unavailable`], never forgotten. An assertion issued before the store was
     /// opened, or in that second, may have been taken then: it is [`Inactive::Replayed`] too, and its
     /// client signs another.
     ///

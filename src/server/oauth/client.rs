@@ -8,6 +8,8 @@ use crate::credential::{Credential, Profile, Scratch};
 use crate::inactive::{ClientFault, Inactive};
 use crate::kind::Kind;
 use crate::server::Shared;
+#[cfg(feature = "jwt")]
+use crate::server::answer::not_signed;
 use crate::server::body::{self, Fields};
 use crate::web::{self, Guard, Reason, Refusal};
 
@@ -121,10 +123,20 @@ impl Shared {
                 "client_assertion_type must be that of RFC 7523 section 2.2",
             ));
         }
-        match self.signer(text) {
-            Ok(client) => Ok(Caller::Signer(client)),
-            Err(why) if why.is_client_fault() => Err(NOBODY.into()),
-            Err(why) => Err(why.into()),
+        self.signer(text, NOBODY).map(Caller::Signer)
+    }
+
+    /// The client that signed this; who did not is told `no`.
+    #[cfg(feature = "jwt")]
+    pub(super) fn signer(&self, text: &str, no: impl Into<Reason>) -> Result<String, Refusal> {
+        let audience = self.assertion_audience.as_deref();
+        let proved = audience.ok_or(Inactive::UnknownKey).and_then(|audience| {
+            let validator = self.store.validator();
+            validator.validate_client_assertion(text, audience)
+        });
+        match proved {
+            Ok(proved) => Ok(proved.client_id().to_owned()),
+            Err(why) => Err(not_signed(why, no)),
         }
     }
 

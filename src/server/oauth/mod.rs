@@ -1,8 +1,6 @@
 //! OAuth 2.0's endpoints. Clients authenticate here as RFC 6749 section 2.3 has it, which no guard in
 //! front can do: an id and a secret may stand in the body.
 
-#[cfg(feature = "jwt")]
-mod assertion;
 mod client;
 mod introspect;
 #[cfg(feature = "jwt")]
@@ -19,8 +17,6 @@ use super::Shared;
 use super::answer::Answer;
 use crate::web::Form;
 
-#[cfg(feature = "jwt")]
-pub(super) use assertion::Assertions;
 pub(super) use token::token;
 
 pub(super) fn router() -> Router<Arc<Shared>> {

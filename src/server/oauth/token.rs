@@ -49,15 +49,12 @@ impl Shared {
     /// The client stands for itself: the assertion says who it is, and is the grant too.
     #[cfg(feature = "jwt")]
     async fn by_grant(&self, fields: &mut Fields, scope: Option<String>) -> Answer {
-        if self.assertions.is_none() {
+        if self.assertion_audience.is_none() {
             return Err(Fault::GrantType.into());
         }
         let assertion = fields.required_text("assertion")?;
-        match self.signer(&assertion) {
-            Ok(client) => self.issue(&client, &[], scope).await,
-            Err(why) if why.is_client_fault() => Err(Fault::Grant.into()),
-            Err(why) => Err(why.into()),
-        }
+        let client = self.signer(&assertion, Fault::Grant)?;
+        self.issue(&client, &[], scope).await
     }
 
     #[cfg(not(feature = "jwt"))]
