@@ -76,8 +76,12 @@ impl<'v> Active<'v> {
 
     /// The token's scopes, sorted.
     pub fn scopes(&self) -> impl ExactSizeIterator<Item = &'v str> + use<'v> {
+        self.scope_texts().iter().map(|scope| &**scope)
+    }
+
+    pub(crate) fn scope_texts(&self) -> &'v [Box<str>] {
         let (scopes, _) = self.scopes_and_audiences();
-        scopes.iter().map(|scope| &**scope)
+        scopes
     }
 
     /// Whom the token is for, sorted; none: whoever asks.

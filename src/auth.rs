@@ -1,5 +1,4 @@
-//! `Auth`: an [`Active`] that owns what it needs, to be kept with a request beyond the borrow of the
-//! validator.
+//! `Auth`: a token that was active, kept with a request beyond the borrow of the validator.
 
 use core::fmt;
 use std::sync::Arc;
@@ -7,6 +6,8 @@ use std::sync::Arc;
 use crate::active::{Active, Facts};
 use crate::credential::Source;
 use crate::inactive::Inactive;
+#[cfg(feature = "jwt")]
+use crate::keyring::ActiveForeign;
 use crate::kind::Kind;
 use crate::live::Live;
 use crate::table::Place;
@@ -15,8 +16,8 @@ use crate::token_id::TokenId;
 /// A token that was active when it was validated, to be kept as long as one likes: in a request's
 /// extensions, in a task, in a connection.
 ///
-/// Made by [`Active::to_auth`] and in no other way, so holding one is proof of a validation. Making
-/// and cloning one counts a reference and allocates nothing.
+/// Made by [`Active::to_auth`], and by a guard that lets tokens of foreign issuers pass; so holding
+/// one is proof of a validation. Making and cloning one counts references and allocates nothing.
 ///
 /// What it says is as of the moment of validation, as with [`Active`]; [`revalidate`] asks again,
 /// which a connection that outlives a request should do. Of whom it says so stays true however long
@@ -28,7 +29,14 @@ use crate::token_id::TokenId;
 #[derive(Clone)]
 pub struct Auth {
     live: Arc<Live>,
-    facts: Facts,
+    token: Token,
+}
+
+#[derive(Clone)]
+enum Token {
+    Own(Facts),
+    #[cfg(feature = "jwt")]
+    Foreign(ActiveForeign, Source),
 }
 
 impl Active<'_> {
@@ -37,18 +45,45 @@ impl Active<'_> {
     pub fn to_auth(&self) -> Auth {
         Auth {
             live: Arc::clone(self.live),
-            facts: self.facts,
+            token: Token::Own(self.facts),
         }
     }
 }
 
 impl Auth {
-    /// The same, borrowed: everything an [`Active`] can be asked, an `Auth` can.
+    /// A token of a foreign issuer, and where it was shown.
+    #[cfg(all(feature = "jwt", feature = "http"))]
+    pub(crate) fn of_foreign(live: &Arc<Live>, token: ActiveForeign, source: Source) -> Self {
+        Self {
+            live: Arc::clone(live),
+            token: Token::Foreign(token, source),
+        }
+    }
+
+    /// The same, borrowed, if it is a token of the store.
     #[must_use]
-    pub fn active(&self) -> Active<'_> {
+    pub fn active(&self) -> Option<Active<'_>> {
+        match self.token {
+            Token::Own(facts) => Some(self.own(facts)),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(..) => None,
+        }
+    }
+
+    /// The same, if it is a token of a foreign issuer: what it claims.
+    #[cfg(feature = "jwt")]
+    #[must_use]
+    pub fn foreign(&self) -> Option<&ActiveForeign> {
+        match &self.token {
+            Token::Own(_) => None,
+            Token::Foreign(token, _) => Some(token),
+        }
+    }
+
+    fn own(&self, facts: Facts) -> Active<'_> {
         Active {
             live: &self.live,
-            facts: self.facts,
+            facts,
         }
     }
 
@@ -57,16 +92,34 @@ impl Auth {
     /// stream of events. As cheap as validating, save the digest.
     ///
     /// # Errors
-    /// Why it is not. A token that has been purged is [`Inactive::NotFound`].
+    /// Why it is not. A token that has been purged is [`Inactive::NotFound`]; one of a foreign issuer
+    /// that has since replaced the key that signed it, [`Inactive::UnknownKey`].
     pub fn revalidate(&self) -> Result<(), Inactive> {
+        match &self.token {
+            Token::Own(facts) => self.revalidate_own(self.own(*facts)),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(token, _) => {
+                let now = self.live.now_secs();
+                match self.live.shut_reason() {
+                    Some(reason) => Err(reason),
+                    None => {
+                        let denials = self.live.denials();
+                        self.live.keyring.foreign_again(token, now, &denials)
+                    }
+                }
+            }
+        }
+    }
+
+    fn revalidate_own(&self, active: Active<'_>) -> Result<(), Inactive> {
         let Facts {
             digest,
             placed_by_digest,
             ..
-        } = self.facts;
+        } = active.facts;
         let place = match placed_by_digest {
             true => Place::of_digest(digest),
-            false => Place::of_id(self.token_id()),
+            false => Place::of_id(active.token_id()),
         };
         match self.live.table.get(place, digest) {
             Some(entry) => self.live.judge(&entry),
@@ -83,42 +136,59 @@ impl Auth {
     /// The same, shown elsewhere.
     #[cfg(feature = "http")]
     pub(crate) fn shown_in(&self, source: Source) -> Self {
-        self.active().shown_in(source).to_auth()
+        match &self.token {
+            Token::Own(facts) => self.own(*facts).shown_in(source).to_auth(),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(token, _) => Self::of_foreign(&self.live, token.clone(), source),
+        }
     }
 
-    /// The token's public handle.
+    /// The token's public handle. `None`: it was issued by somebody else, who calls it by its `jti`.
     #[must_use]
-    pub fn token_id(&self) -> TokenId {
-        self.active().token_id()
+    pub fn token_id(&self) -> Option<TokenId> {
+        self.active().map(|active| active.token_id())
     }
 
-    /// The client the token was issued to.
+    /// The client the token was issued to; of a foreign one, as its issuer's mapping has it.
     #[must_use]
     pub fn client_id(&self) -> &str {
-        self.active().client_id()
+        match &self.token {
+            Token::Own(facts) => self.own(*facts).client_id(),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(token, _) => token.client_id(),
+        }
     }
 
-    /// What kind of credential was shown.
+    /// What kind of the store's credentials was shown. `None`: a foreign token, which is none.
     #[must_use]
-    pub fn kind(&self) -> Kind {
-        self.active().kind()
+    pub fn kind(&self) -> Option<Kind> {
+        self.active().map(|active| active.kind())
     }
 
     /// The instant from which on it will be refused, in Unix seconds; `None`: never.
     #[must_use]
     pub fn expires_at(&self) -> Option<u64> {
-        self.active().expires_at()
+        match &self.token {
+            Token::Own(facts) => self.own(*facts).expires_at(),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(token, _) => Some(token.expires_at()),
+        }
     }
 
-    /// The token's scopes, sorted.
+    /// The token's scopes, sorted; of a foreign one, as its issuer's mapping has them.
     pub fn scopes(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.active().scopes()
+        let texts = match &self.token {
+            Token::Own(facts) => self.own(*facts).scope_texts(),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(token, _) => token.scope_texts(),
+        };
+        texts.iter().map(|scope| &**scope)
     }
 
     /// Whether the token has `scope`, to the byte.
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.active().has_scope(scope)
+        self.scopes().any(|held| held == scope)
     }
 
     /// Goes on only if the token has `scope`.
@@ -126,18 +196,45 @@ impl Auth {
     /// # Errors
     /// [`Inactive::InsufficientScope`].
     pub fn expect_scope(&self, scope: &str) -> Result<(), Inactive> {
-        self.active().expect_scope(scope).map(|_| ())
+        match self.has_scope(scope) {
+            true => Ok(()),
+            false => Err(Inactive::InsufficientScope),
+        }
+    }
+
+    /// Goes on only if the token is for `audience`; one that names no audience is not.
+    ///
+    /// # Errors
+    /// [`Inactive::Audience`], or [`Inactive::FieldsMissing`] if it names none.
+    pub fn expect_audience(&self, audience: &str) -> Result<(), Inactive> {
+        match &self.token {
+            Token::Own(facts) => self.own(*facts).expect_audience(audience).map(|_| ()),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(token, _) => token.expect_audience(audience),
+        }
     }
 
     /// Where in the request the credential stood, if a request was validated.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
-        self.active().source()
+        match &self.token {
+            Token::Own(facts) => self.own(*facts).source(),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(_, source) => Some(*source),
+        }
     }
 }
 
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.active().show(f, "Auth")
+        match &self.token {
+            Token::Own(facts) => self.own(*facts).show(f, "Auth"),
+            #[cfg(feature = "jwt")]
+            Token::Foreign(token, source) => f
+                .debug_struct("Auth")
+                .field("foreign", token)
+                .field("source", source)
+                .finish(),
+        }
     }
 }

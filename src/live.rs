@@ -9,10 +9,12 @@ use crate::clock::StoreClock;
 use crate::digest::{Digest, DigestKey, DigestKeys};
 use crate::inactive::Inactive;
 #[cfg(feature = "jwt")]
-use crate::keyring::Keyring;
+use crate::keyring::{Denials, Keyring};
 use crate::table::{
     self, CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, Place, ScopeSets, Table,
 };
+#[cfg(feature = "jwt")]
+use crate::token_id::TokenId;
 use crate::token_text;
 
 /// Above every token id: nothing is alive. Set when the store is closed or forked away.
@@ -252,6 +254,19 @@ impl Live {
             return self.table.get(Place::of_digest(digest), digest);
         }
         None
+    }
+
+    /// What is known here of tokens that somebody else issued.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn denials(&self) -> Denials<&Self> {
+        Denials {
+            digest: |live: &&Self, issuer, jti| live.digests.foreign(issuer, jti).in_memory(),
+            is_denied: |live: &&Self, digest| live.find_placed_by(digest).is_some(),
+            epoch_secs: TokenId::from_u64(self.epoch())
+                .filter(|epoch| *epoch != TokenId::ZERO)
+                .map(|epoch| epoch.issued_at_ms() / 1000),
+            of: self,
+        }
     }
 
     #[inline]

@@ -74,7 +74,7 @@ fn it_dies_with_its_token() {
     let tickets = Tickets::new();
     let auth = auth(&store, "amy");
     let ticket = tickets.issue(&auth, "/ws").unwrap();
-    store.revoke(auth.token_id()).unwrap();
+    store.revoke(auth.token_id().unwrap()).unwrap();
     assert_eq!(
         tickets.consume(ticket.expose(), "/ws").unwrap_err(),
         Inactive::Revoked

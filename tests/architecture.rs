@@ -39,11 +39,11 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("active", "credential inactive kind live table token_id"),
     (
         "auth",
-        "active credential inactive kind live table token_id",
+        "active credential inactive keyring kind live table token_id",
     ),
     (
         "validator",
-        "active credential digest inactive jwt keyring live new_token table token_id token_text",
+        "active auth credential digest inactive jwt keyring live new_token table token_id token_text",
     ),
     (
         "testkit",

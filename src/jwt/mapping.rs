@@ -28,6 +28,7 @@ const FLIPT_CLAIMS: &str = "io.flipt.auth.claims";
 #[derive(Clone, Debug)]
 pub struct ClaimsMapping {
     client: String,
+    scopes: Option<String>,
     metadata: Vec<(String, String)>,
     flipt: bool,
 }
@@ -37,6 +38,9 @@ pub struct ClaimsMapping {
 pub struct ForeignClient {
     /// The client id: a [`ClientId`](crate::ClientId), or it could be neither disabled nor revoked.
     pub client_id: String,
+    /// What it may do here, sorted: none unless the mapping says where it stands
+    /// ([`ClaimsMapping::scopes_from`]).
+    pub scopes: Vec<Box<str>>,
     /// The metadata.
     pub metadata: BTreeMap<String, String>,
 }
@@ -46,6 +50,7 @@ impl ClaimsMapping {
     pub fn client_from(pointer: &str) -> Self {
         Self {
             client: pointer.to_owned(),
+            scopes: None,
             metadata: Vec::new(),
             flipt: false,
         }
@@ -60,6 +65,14 @@ impl ClaimsMapping {
         }
     }
 
+    /// The scopes stand in the claim at `pointer`, as one text with spaces between them (`/scope`, RFC
+    /// 9068 section 2.2.3) or as an array of texts. Without this, a foreign token has none: its issuer
+    /// says who somebody is, and not what they may do here.
+    pub fn scopes_from(mut self, pointer: &str) -> Self {
+        self.scopes = Some(pointer.to_owned());
+        self
+    }
+
     /// The claim at `pointer` becomes the metadata `key`, in place of what the mapping had for it.
     pub fn metadata(mut self, key: &str, pointer: &str) -> Self {
         self.metadata.push((key.to_owned(), pointer.to_owned()));
@@ -67,7 +80,7 @@ impl ClaimsMapping {
     }
 
     /// A token without the client claim is of no client, and one whose client could not be named here
-    /// (128 bytes without control characters) is refused. Claims that are missing give no metadata;
+    /// (128 bytes without control characters) or whose scopes are none is refused. Claims that are missing give no metadata;
     /// what is not a string is kept as JSON.
     pub(crate) fn apply(&self, verified: &Verified) -> Result<ForeignClient, Inactive> {
         let claims = verified.to_json();
@@ -78,6 +91,10 @@ impl ClaimsMapping {
         if ClientId::new(&client_id).is_err() {
             return Err(Inactive::Format);
         }
+        let claimed = self.scopes.as_ref().and_then(|at| claims.pointer(at));
+        let mut scopes = claimed.map_or(Ok(Vec::new()), scopes)?;
+        scopes.sort_unstable();
+        scopes.dedup();
         let mut metadata = BTreeMap::new();
         if self.flipt {
             let named = |(name, _): &(&String, &Value)| name.starts_with(FLIPT_PREFIX);
@@ -100,8 +117,23 @@ impl ClaimsMapping {
         }
         Ok(ForeignClient {
             client_id,
+            scopes,
             metadata,
         })
+    }
+}
+
+/// Each is a scope-token of RFC 6749 section 3.3, but for characters that no scope here could be
+/// equal to.
+fn scopes(claimed: &Value) -> Result<Vec<Box<str>>, Inactive> {
+    let one = |value: &Value| match value.as_str() {
+        Some(scope) if !scope.is_empty() && !scope.contains(' ') => Ok(scope.into()),
+        _ => Err(Inactive::Format),
+    };
+    match claimed {
+        Value::String(text) => Ok(text.split_ascii_whitespace().map(Box::from).collect()),
+        Value::Array(values) => values.iter().map(one).collect(),
+        _ => Err(Inactive::Format),
     }
 }
 

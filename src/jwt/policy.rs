@@ -4,7 +4,7 @@ use super::algorithm::Algorithm;
 use super::claims::Claims;
 use super::header::{UnverifiedHeader, is_media_type};
 use super::times::Times;
-use super::verify::Verified;
+use super::verify::{Verified, unix_seconds};
 use crate::Inactive;
 
 /// What a token must claim to be active.
@@ -222,6 +222,12 @@ impl Expect {
     /// What changes with the time, of a token that was judged before.
     pub(crate) fn judge_times(&self, verified: &Verified, now: u64) -> Result<(), Inactive> {
         self.times.judge(verified.claims(), self.leeway_secs, now)
+    }
+
+    /// The first second in which a verified token is over, leeway included.
+    pub(crate) fn over_at(&self, verified: &Verified) -> u64 {
+        let over_at = self.times.over_at(verified.claims(), self.leeway_secs);
+        over_at.map_or(0, unix_seconds)
     }
 
     fn judge_audience(&self, claims: &Claims) -> Result<(), Inactive> {

@@ -24,16 +24,24 @@ impl Times {
         if start.is_some_and(|start| now.saturating_add(leeway) < start) {
             return Err(Inactive::NotYetValid);
         }
-        let end = exp.saturating_add(leeway);
-        let over = match self {
-            Self::Rfc => now >= end,
-            Self::Flipt => now > end,
-        };
-        if over {
-            Err(Inactive::ExpiredSignature)
-        } else {
-            Ok(())
+        match now >= self.end(exp, leeway) {
+            true => Err(Inactive::ExpiredSignature),
+            false => Ok(()),
         }
+    }
+
+    /// The first second in which a token with these claims is over, if it can be told.
+    pub(crate) fn over_at(self, claims: &Claims, leeway_secs: u64) -> Option<Instant> {
+        let (_, exp) = self.effective(claims).ok()?;
+        Some(self.end(exp, Instant::from(leeway_secs)))
+    }
+
+    fn end(self, exp: Instant, leeway: Instant) -> Instant {
+        let last = match self {
+            Self::Rfc => 0,
+            Self::Flipt => 1,
+        };
+        exp.saturating_add(leeway).saturating_add(last)
     }
 
     fn effective(self, claims: &Claims) -> Result<(Option<Instant>, Instant), Inactive> {

@@ -207,6 +207,6 @@ impl fmt::Debug for Verified {
     }
 }
 
-fn unix_seconds(instant: Instant) -> u64 {
+pub(crate) fn unix_seconds(instant: Instant) -> u64 {
     u64::try_from(instant.max(0)).unwrap_or(u64::MAX)
 }

@@ -33,6 +33,30 @@ impl ActiveForeign {
         &self.0.vouched.client.client_id
     }
 
+    /// The instant from which on it is refused, in Unix seconds: its `exp`, or what its issuer's policy
+    /// has in place of one, with the leeway that the policy grants.
+    pub fn expires_at(&self) -> u64 {
+        self.0.vouched.expires_at
+    }
+
+    /// What it may do here, sorted, as the issuer's mapping has it.
+    pub fn scopes(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.scope_texts().iter().map(|scope| &**scope)
+    }
+
+    pub(crate) fn scope_texts(&self) -> &[Box<str>] {
+        &self.0.vouched.client.scopes
+    }
+
+    /// Goes on only if the token is for `audience`; one that names no audience is not.
+    pub fn expect_audience(&self, audience: &str) -> Result<(), Inactive> {
+        match self.verified().audiences() {
+            [] => Err(Inactive::FieldsMissing),
+            named if named.iter().any(|named| named == audience) => Ok(()),
+            _ => Err(Inactive::Audience),
+        }
+    }
+
     /// The metadata that the issuer's mapping takes from it.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.0.vouched.client.metadata
@@ -85,6 +109,18 @@ impl Keyring {
         self.judge(&remembered, denials)?;
         self.memo.put(&remembered);
         Ok(ActiveForeign(remembered))
+    }
+
+    /// Judges a token again that was active, without its text.
+    pub(crate) fn foreign_again<R>(
+        &self,
+        token: &ActiveForeign,
+        now: u64,
+        denials: &Denials<R>,
+    ) -> Result<(), Inactive> {
+        let issuers = self.issuers.as_ref().ok_or(Inactive::UnknownKey)?;
+        issuers.still_by_key(&token.0.vouched, now)?;
+        self.judge(&token.0, denials)
     }
 
     /// What the store has to say of a verified token.

@@ -33,8 +33,21 @@ impl<S: Sync> FromRequestParts<S> for ClientToken {
 
 async fn of_kind<S: Sync>(parts: &mut Parts, state: &S, kinds: &[Kind]) -> Result<Auth, Refusal> {
     let auth = <Auth as FromRequestParts<S>>::from_request_parts(parts, state).await?;
-    match kinds.contains(&auth.kind()) {
-        true => Ok(auth),
-        false => Err(Inactive::Kind.into()),
+    match auth.kind() {
+        Some(kind) if kinds.contains(&kind) => Ok(auth),
+        _ => Err(Inactive::Kind.into()),
     }
+}
+
+/// A caller's name in the log of what it revokes.
+pub(super) fn name(auth: &Auth) -> String {
+    match auth.token_id() {
+        Some(id) => id.to_string(),
+        None => shortened(auth.client_id()),
+    }
+}
+
+/// As long as a name in that log may be.
+pub(super) fn shortened(client: &str) -> String {
+    client.chars().take(64).collect()
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, ok};
 use super::body::malformed;
-use super::caller::{ApiKey, ClientToken};
+use super::caller::{ApiKey, ClientToken, name};
 use super::{Shared, Shares, body};
 use crate::kind::Kind;
 use crate::new_token::NewToken;
@@ -126,7 +126,7 @@ async fn one(State(shared): Shares, ApiKey(key): ApiKey, Path(id): Path<String>)
 
 async fn delete(State(shared): Shares, ApiKey(key): ApiKey, Path(id): Path<String>) -> Answer {
     let client = key.client_id().to_owned();
-    let by = key.token_id().to_string();
+    let by = name(&key);
     let revoke = move |store: &Store| {
         let Some(token) = find(store, &id, &client)? else {
             return Ok(false);
@@ -142,7 +142,7 @@ async fn delete(State(shared): Shares, ApiKey(key): ApiKey, Path(id): Path<Strin
 }
 
 async fn myself(State(shared): Shares, ClientToken(token): ClientToken) -> Answer {
-    let id = token.token_id();
+    let id = token.token_id().ok_or(crate::Inactive::Kind)?;
     let found = shared.blocking(move |store| store.get(id)).await?;
     Ok(ok(&told(&found.ok_or(Fault::Unknown)?)))
 }
@@ -164,7 +164,7 @@ async fn expire(
         let why = "a token can only be made to expire sooner; it expires as it did";
         return Err(Refusal::new(Fault::Unacceptable).detail(why));
     }
-    let id = token.token_id();
+    let id = token.token_id().ok_or(crate::Inactive::Kind)?;
     let expire = move |store: &Store| store.expire(id, at.unwrap_or(now));
     shared.blocking(expire).await?;
     let mut response: Response = ok(&json!({}));

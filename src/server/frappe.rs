@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use serde_json::json;
 
 use super::answer::{Answer, ok};
-use super::caller::ApiKey;
+use super::caller::{ApiKey, name};
 use super::{Shared, Shares, body};
 use crate::auth::Auth;
 use crate::error::Error;
@@ -39,7 +39,7 @@ async fn generate_keys(State(shared): Shares, ApiKey(key): ApiKey, request: Requ
     let mut fields = body::json(request, shared.body_bytes_max).await?;
     let user = fields.required_text("user")?;
     fields.end("user")?;
-    let by = key.token_id().to_string();
+    let by = name(&key);
     let issued = shared.blocking(move |store| new_pair(store, &user, &by));
     let issued = issued.await?;
     Ok(ok(&json!({ "message": {

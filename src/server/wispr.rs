@@ -8,7 +8,7 @@ use axum::routing::post;
 use serde_json::json;
 
 use super::answer::{Answer, ok};
-use super::caller::ApiKey;
+use super::caller::{ApiKey, name};
 use super::{Shared, Shares, body};
 use crate::store::RevokeReason;
 
@@ -42,7 +42,7 @@ async fn revoke(State(shared): Shares, ApiKey(key): ApiKey, request: Request) ->
     let mut fields = body::json(request, shared.body_bytes_max).await?;
     let token = fields.required_text("access_token")?;
     fields.end("access_token")?;
-    let by = key.token_id().to_string();
+    let by = name(&key);
     let revoke = move |store: &crate::Store| match store.id_of_text(&token) {
         Some(id) => {
             let reason = "revoke_token";

@@ -8,6 +8,8 @@ mod signed;
 use std::sync::Arc;
 
 use crate::active::Active;
+#[cfg(feature = "http")]
+use crate::auth::Auth;
 use crate::credential::{Credential, Headers, Profile, Request, Scratch};
 use crate::inactive::{ClientFault, Inactive, Oversize};
 use crate::live::Live;
@@ -55,13 +57,20 @@ impl Validator {
     }
 
     fn validate_text(&self, text: &[u8]) -> Result<Active<'_>, Inactive> {
-        if text.len() > TEXT_MAX_BYTES {
-            return Err(Inactive::TooLarge(Oversize::Field));
-        }
-        match self.live.find_text(text) {
-            Some(entry) => self.judge(&entry).map_err(|why| refine(why, &entry, text)),
+        match self.look_up(text) {
+            Some(answer) => answer,
             None => Err(self.why_not_found(text)),
         }
+    }
+
+    /// `None`: the store has no such token.
+    #[inline(always)]
+    fn look_up(&self, text: &[u8]) -> Option<Result<Active<'_>, Inactive>> {
+        if text.len() > TEXT_MAX_BYTES {
+            return Some(Err(Inactive::TooLarge(Oversize::Field)));
+        }
+        let entry = self.live.find_text(text)?;
+        Some(self.judge(&entry).map_err(|why| refine(why, &entry, text)))
     }
 
     /// Validates an id and secret shown together. Every refusal is
@@ -124,13 +133,19 @@ impl Validator {
 
     /// Goes on only if the token is for whom this validator takes tokens.
     #[inline(always)]
-    pub(crate) fn expect_own_audience<'a>(
-        &self,
-        active: Active<'a>,
-    ) -> Result<Active<'a>, Inactive> {
+    fn expect_own_audience<'a>(&self, active: Active<'a>) -> Result<Active<'a>, Inactive> {
         match &self.audience {
             None => Ok(active),
             Some(audience) => active.expect_audience(audience),
+        }
+    }
+
+    /// The same for a token that was validated before, by another validator perhaps.
+    #[cfg(feature = "http")]
+    pub(crate) fn expect_own_audience_of(&self, auth: &Auth) -> Result<(), Inactive> {
+        match &self.audience {
+            None => Ok(()),
+            Some(audience) => auth.expect_audience(audience),
         }
     }
 

@@ -1,11 +1,13 @@
 //! The data plane for what others sign: tokens of foreign issuers, and assertions of clients.
 
 use super::{TEXT_MAX_BYTES, Validator};
+#[cfg(feature = "http")]
+use crate::auth::Auth;
+#[cfg(feature = "http")]
+use crate::credential::Credential;
 use crate::inactive::{Inactive, Oversize};
-use crate::keyring::{ActiveForeign, ClientAssertion, Denials};
-use crate::live::Live;
-use crate::table::{CLIENT_DISABLED, Place};
-use crate::token_id::TokenId;
+use crate::keyring::{ActiveForeign, ClientAssertion};
+use crate::table::CLIENT_DISABLED;
 
 impl Validator {
     /// Validates a token of one of the [foreign issuers](crate::Options::foreign_issuers).
@@ -16,23 +18,42 @@ impl Validator {
     /// [`Store::revoke_all`](crate::Store::revoke_all), a disabled client) is refused from the moment
     /// on when that call has returned. When an issuer's keys are replaced, its tokens are verified
     /// again.
+    ///
+    /// A validator [for an audience](Self::for_audience) takes only tokens that name it.
     pub fn validate_foreign(&self, text: impl AsRef<[u8]>) -> Result<ActiveForeign, Inactive> {
         let text = text.as_ref();
         let now = self.check_signed(text)?;
         let live = &*self.live;
         let digest = live.digests.jwt(text).in_memory();
-        let denials = Denials {
-            digest: |live: &&Live, issuer, jti| live.digests.foreign(issuer, jti).in_memory(),
-            is_denied: |live: &&Live, digest| {
-                live.has_placed_by_digest()
-                    && live.table.get(Place::of_digest(digest), digest).is_some()
-            },
-            epoch_secs: TokenId::from_u64(live.epoch())
-                .filter(|epoch| *epoch != TokenId::ZERO)
-                .map(|epoch| epoch.issued_at_ms() / 1000),
-            of: live,
+        let active = live.keyring.foreign(text, digest, now, &live.denials())?;
+        if let Some(audience) = &self.audience {
+            active.expect_audience(audience)?;
+        }
+        Ok(active)
+    }
+
+    /// [`validate_credential`](Self::validate_credential) for whoever takes foreign tokens too: what
+    /// has the look of a JWT and is not in the store may be one.
+    #[cfg(feature = "http")]
+    pub(crate) fn validate_own_or_foreign(
+        &self,
+        credential: &Credential<'_>,
+    ) -> Result<Auth, Inactive> {
+        let Credential::Token { text, .. } = credential else {
+            return Ok(self.validate_credential(credential)?.to_auth());
         };
-        live.keyring.foreign(text, digest, now, &denials)
+        let (text, source) = (text.as_ref(), credential.source());
+        match self.look_up(text) {
+            Some(own) => return Ok(own?.shown_in(source).to_auth()),
+            None if !text.contains(&b'.') => return Err(self.why_not_found(text)),
+            None => {}
+        }
+        match self.validate_foreign(text) {
+            Ok(foreign) => Ok(Auth::of_foreign(&self.live, foreign, source)),
+            // Then it may have been this store's.
+            Err(Inactive::UnknownKey) => Err(self.why_not_found(text)),
+            Err(why) => Err(why),
+        }
     }
 
     /// Validates an assertion by which a client of this store authenticates with its own key (RFC

@@ -60,6 +60,7 @@ struct Rules {
     csrf: Csrf,
     scope: Option<Arc<str>>,
     optional: bool,
+    foreign: bool,
     tickets: Option<Tickets>,
     usage: Option<Usage>,
     /// The cookies that a failed login clears.
@@ -78,6 +79,7 @@ impl Guard {
             csrf: Csrf::new(),
             scope: None,
             optional: false,
+            foreign: false,
             tickets: None,
             usage: None,
             cookies,
@@ -97,6 +99,19 @@ impl Guard {
     #[must_use]
     pub fn optional(self) -> Self {
         self.with(|rules| rules.optional = true)
+    }
+
+    /// Lets tokens of the store's [foreign issuers](crate::Options::foreign_issuers) pass as well.
+    /// Without it only what the store issued does.
+    ///
+    /// A JWT that is not in the store is held to
+    /// [`Validator::validate_foreign`](crate::Validator::validate_foreign), and refused as any other
+    /// token is. Client and scopes of its [`Auth`] are as the issuer's
+    /// [`ClaimsMapping`](crate::jwt::ClaimsMapping) has them, and [`Auth::foreign`] has its claims.
+    #[cfg(feature = "jwt")]
+    #[must_use]
+    pub fn foreign(self) -> Self {
+        self.with(|rules| rules.foreign = true)
     }
 
     /// Asks for this scope; who lacks it is answered 403.
@@ -223,7 +238,10 @@ impl Guard {
         }
         let auth = tickets.consume(text, uri.path());
         Some(auth.and_then(|auth| {
-            self.rules.validator.expect_own_audience(auth.active())?;
+            if auth.active().is_none() && !self.rules.foreign {
+                return Err(Inactive::Kind);
+            }
+            self.rules.validator.expect_own_audience_of(&auth)?;
             Ok(auth)
         }))
     }
@@ -252,10 +270,14 @@ impl Guard {
         {
             return Err(Refusal::new(Reason::CrossSite));
         }
-        match validator.validate_credential(&credential) {
-            Ok(active) => Ok(active.to_auth()),
-            Err(why) => Err(self.inactive(why, credential.source() == Source::Cookie)),
-        }
+        let validated = match self.rules.foreign {
+            #[cfg(feature = "jwt")]
+            true => validator.validate_own_or_foreign(&credential),
+            _ => validator
+                .validate_credential(&credential)
+                .map(|active| active.to_auth()),
+        };
+        validated.map_err(|why| self.inactive(why, credential.source() == Source::Cookie))
     }
 
     #[cold]

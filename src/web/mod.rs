@@ -59,9 +59,12 @@
 //! Validation writes nothing, so nobody knows when a token was last used unless the guard is told to
 //! gather it ([`Usage`]).
 //!
+//! # Foreign issuers
+//! Tokens that somebody else issued pass a guard that was told so (`Guard::foreign`, feature `jwt`),
+//! under the same rules, and can be revoked as the store's own can.
+//!
 //! # Not here
-//! Tokens of foreign issuers ([`Validator::validate_foreign`](crate::Validator)) pass no guard. No
-//! rate is limited but that of tickets.
+//! No rate is limited but that of tickets.
 
 mod body;
 mod cookie;

@@ -74,9 +74,12 @@ impl Usage {
         self
     }
 
-    /// Counts a use, now.
+    /// Counts a use, now. A token of a foreign issuer is not counted: it has no [`TokenId`].
     pub fn note(&self, auth: &Auth) {
-        let (id, now) = (auth.token_id(), auth.now_secs());
+        let Some(id) = auth.token_id() else {
+            return;
+        };
+        let now = auth.now_secs();
         let Some(shard) = self.shards.get(shard_of(id)) else {
             return;
         };

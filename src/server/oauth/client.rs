@@ -11,6 +11,7 @@ use crate::server::Shared;
 #[cfg(feature = "jwt")]
 use crate::server::answer::not_signed;
 use crate::server::body::{self, Fields};
+use crate::server::caller;
 use crate::web::{self, Guard, Reason, Refusal};
 
 /// Who asks.
@@ -38,9 +39,9 @@ impl Caller {
     /// Its name in the log of what it revokes.
     pub(super) fn name(&self) -> String {
         match self {
-            Self::Organisation(auth) | Self::Client(auth) => auth.token_id().to_string(),
+            Self::Organisation(auth) | Self::Client(auth) => caller::name(auth),
             #[cfg(feature = "jwt")]
-            Self::Signer(client) => client.chars().take(64).collect(),
+            Self::Signer(client) => caller::shortened(client),
         }
     }
 }
@@ -79,11 +80,11 @@ impl Shared {
 
     fn by_auth(&self, auth: Auth) -> Result<Caller, Refusal> {
         match (auth.kind(), &self.manage_scope) {
-            (Kind::ClientSecret, _) => Ok(Caller::Client(auth)),
-            (Kind::ApiKey, Some(scope)) if !auth.has_scope(scope) => {
+            (Some(Kind::ClientSecret), _) => Ok(Caller::Client(auth)),
+            (Some(Kind::ApiKey), Some(scope)) if !auth.has_scope(scope) => {
                 Err(Refusal::needs_scope(scope.clone()))
             }
-            (Kind::ApiKey, _) => Ok(Caller::Organisation(auth)),
+            (Some(Kind::ApiKey), _) => Ok(Caller::Organisation(auth)),
             _ => Err(Inactive::Kind.into()),
         }
     }
