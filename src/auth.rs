@@ -16,8 +16,8 @@ use crate::token_id::TokenId;
 /// A token that was active when it was validated, to be kept as long as one likes: in a request's
 /// extensions, in a task, in a connection.
 ///
-/// Made by [`Active::to_auth`], and by a guard that lets tokens of foreign issuers pass; so holding
-/// one is proof of a validation. Making and cloning one counts references and allocates nothing.
+/// Made by [`Active::to_auth`] and, of foreign tokens, by a validator that is asked about them; so
+/// holding one is proof of a validation. Making and cloning one counts references and allocates nothing.
 ///
 /// What it says is as of the moment of validation, as with [`Active`]; [`revalidate`] asks again,
 /// which a connection that outlives a request should do. Of whom it says so stays true however long
@@ -52,7 +52,7 @@ impl Active<'_> {
 
 impl Auth {
     /// A token of a foreign issuer, and where it was shown.
-    #[cfg(all(feature = "jwt", feature = "http"))]
+    #[cfg(feature = "jwt")]
     pub(crate) fn of_foreign(live: &Arc<Live>, token: ActiveForeign, source: Source) -> Self {
         Self {
             live: Arc::clone(live),

@@ -1,9 +1,7 @@
 //! The data plane for what others sign: tokens of foreign issuers, and assertions of clients.
 
 use super::{TEXT_MAX_BYTES, Validator};
-#[cfg(feature = "http")]
 use crate::auth::Auth;
-#[cfg(feature = "http")]
 use crate::credential::Credential;
 use crate::inactive::{Inactive, Oversize};
 use crate::keyring::{ActiveForeign, ClientAssertion};
@@ -33,12 +31,9 @@ impl Validator {
     }
 
     /// [`validate_credential`](Self::validate_credential) for whoever takes foreign tokens too: what
-    /// has the look of a JWT and is not in the store may be one.
-    #[cfg(feature = "http")]
-    pub(crate) fn validate_own_or_foreign(
-        &self,
-        credential: &Credential<'_>,
-    ) -> Result<Auth, Inactive> {
+    /// has the look of a JWT and is not in the store is held to
+    /// [`validate_foreign`](Self::validate_foreign).
+    pub fn validate_own_or_foreign(&self, credential: &Credential<'_>) -> Result<Auth, Inactive> {
         let Credential::Token { text, .. } = credential else {
             return Ok(self.validate_credential(credential)?.to_auth());
         };
