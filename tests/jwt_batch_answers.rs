@@ -91,7 +91,10 @@ fn a_batch_answers_every_line_and_goes_on_after_a_bad_one() {
         no(json!(1), "token.expired.jwt"),
     ];
     assert_eq!(lines(&output), expected);
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(1), "a line was no case");
+    let all_read = [good.to_string(), with(json!({"now": 200}))].join("\n");
+    let output = run(&["--batch"], all_read.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "whatever the answers");
 }
 
 #[test]

@@ -23,7 +23,8 @@ const CONFIG_INVALID: &str = "config.invalid";
 /// Subcommands of `hallpass jwt`.
 #[derive(Subcommand)]
 pub(crate) enum JwtCommand {
-    /// Verifies the token on standard input. Exit status: 0 active, 1 inactive, 2 failed.
+    /// Verifies the token on standard input. Exit status: 0 active, 1 inactive, 2 failed; with
+    /// --batch, 0 whatever the answers and 1 if a line could not be read.
     Verify(VerifyArgs),
     /// Makes a key that signs tokens from now on, and the store if there is none.
     Keygen(jwt_store::KeygenArgs),
@@ -157,6 +158,7 @@ fn one(args: &VerifyArgs) -> Result<ExitCode, Failure> {
 fn batch(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let keys = key_file(args)?;
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let mut all_read = true;
     for number in 1_u64.. {
         let line = read_line(&mut input).map_err(|error| format!("standard input: {error}"))?;
         let Some(line) = line else { break };
@@ -172,10 +174,11 @@ fn batch(args: &VerifyArgs) -> Result<ExitCode, Failure> {
             Some(_) => Err("not a JSON object".to_owned()),
             None => Err(format!("longer than {LINE_BYTES_MAX} bytes")),
         };
+        all_read &= answer.is_ok();
         let answer = answer.unwrap_or_else(|error| json!({"line": number, "error": error}));
         writeln!(output, "{answer}").map_err(|error| format!("standard output: {error}"))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(u8::from(!all_read)))
 }
 
 /// The next line without its break: nothing at the end, `Some(None)` when it is too long.
