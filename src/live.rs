@@ -14,7 +14,7 @@ use crate::table::{
     self, CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, Place, ScopeSets, Table,
 };
 #[cfg(feature = "jwt")]
-use crate::token_id::TokenId;
+use crate::token_id::epoch_secs;
 use crate::token_text;
 
 /// Above every token id: nothing is alive. Set when the store is closed or forked away.
@@ -115,6 +115,13 @@ impl Live {
         return self.keyring.takes_foreign();
         #[cfg(not(feature = "jwt"))]
         return false;
+    }
+
+    /// Refuses all tokens of foreign issuers until the store is opened again: one of them was to be
+    /// refused, and there was no room to say which.
+    pub(crate) fn refuse_foreign(&self) {
+        #[cfg(feature = "jwt")]
+        self.keyring.refuse_foreign();
     }
 
     /// Raises the store's epoch; it never falls.
@@ -262,9 +269,9 @@ impl Live {
         Denials {
             digest: |live: &&Self, issuer, jti| live.digests.foreign(issuer, jti).in_memory(),
             is_denied: |live: &&Self, digest| live.find_placed_by(digest).is_some(),
-            epoch_secs: TokenId::from_u64(self.epoch())
-                .filter(|epoch| *epoch != TokenId::ZERO)
-                .map(|epoch| epoch.issued_at_ms() / 1000),
+            epoch_secs: Some(self.epoch())
+                .filter(|epoch| *epoch != 0)
+                .map(epoch_secs),
             of: self,
         }
     }

@@ -11,6 +11,7 @@ pub(crate) const EPOCH_MS: u64 = 1_735_689_600_000;
 
 const SEQUENCE_BITS: u32 = 19;
 const BITS: u32 = 60;
+const MILLISECONDS_MAX: u64 = TokenId::MAX.0 >> SEQUENCE_BITS;
 /// The digits of base62, in the order in which they sort.
 pub(crate) const ALPHABET: &[u8; 62] =
     b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -34,6 +35,7 @@ pub struct TokenId(u64);
 impl TokenId {
     /// Length of the text form in bytes.
     pub const TEXT_BYTES: usize = 11;
+    /// No token's: an epoch that kills whatever there is when no other id is left.
     pub(crate) const MAX: TokenId = TokenId((1 << BITS) - 1);
     pub(crate) const ZERO: TokenId = TokenId(0);
 
@@ -78,10 +80,19 @@ impl TokenId {
     /// The least id that a token issued after `last`, at `now_ms`, may take; `None` when the ids
     /// of this store are used up.
     pub(crate) fn next(last: Self, now_ms: u64) -> Option<Self> {
-        let by_clock = now_ms
-            .saturating_sub(EPOCH_MS)
-            .min(Self::MAX.0 >> SEQUENCE_BITS);
-        Self::from_u64((by_clock << SEQUENCE_BITS).max(last.0 + 1))
+        let by_clock = now_ms.saturating_sub(EPOCH_MS).min(MILLISECONDS_MAX);
+        let next = Self((by_clock << SEQUENCE_BITS).max(last.0 + 1));
+        (next < Self::MAX).then_some(next)
+    }
+}
+
+/// The last second in which an epoch of this number kills what others issued, who have no id here. An
+/// id cannot tell a time after 2094: such an epoch kills whatever they issue.
+#[cfg(feature = "jwt")]
+pub(crate) fn epoch_secs(epoch: u64) -> u64 {
+    match TokenId::from_u64(epoch) {
+        Some(id) if id.0 >> SEQUENCE_BITS < MILLISECONDS_MAX => id.issued_at_ms() / 1000,
+        _ => u64::MAX,
     }
 }
 
@@ -164,6 +175,10 @@ mod tests {
         let second = TokenId::next(first, EPOCH_MS).unwrap();
         assert!(second > first);
         assert_eq!(first.issued_at_ms(), EPOCH_MS + 5_000);
-        assert_eq!(TokenId::next(TokenId::MAX, EPOCH_MS), None);
+        let last = TokenId::next(TokenId(TokenId::MAX.0 - 2), EPOCH_MS).unwrap();
+        assert_eq!(last.0, TokenId::MAX.0 - 1);
+        for last in [last, TokenId::MAX] {
+            assert_eq!(TokenId::next(last, u64::MAX), None);
+        }
     }
 }

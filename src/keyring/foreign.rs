@@ -3,12 +3,13 @@
 use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Keyring;
 use super::denied::is_revoked;
 use super::memo::Remembered;
 use crate::inactive::Inactive;
-use crate::jwt::{Verified, Vouched};
+use crate::jwt::{ForeignIssuers, Verified, Vouched};
 use crate::table::Digest;
 
 /// A token of a foreign issuer that was active when it was validated; only the validator makes one.
@@ -78,6 +79,18 @@ impl fmt::Debug for ActiveForeign {
 }
 
 impl Keyring {
+    /// From now on no foreign token is active.
+    pub(crate) fn refuse_foreign(&self) {
+        self.refuses_foreign.store(true, Ordering::Release);
+    }
+
+    fn issuers(&self) -> Result<&ForeignIssuers, Inactive> {
+        if self.refuses_foreign.load(Ordering::Acquire) {
+            return Err(Inactive::Unavailable);
+        }
+        self.issuers.as_deref().ok_or(Inactive::UnknownKey)
+    }
+
     /// Validates a foreign token with this digest. One that is remembered costs no allocation.
     pub(crate) fn foreign<R>(
         &self,
@@ -86,7 +99,7 @@ impl Keyring {
         now: u64,
         denials: &Denials<R>,
     ) -> Result<ActiveForeign, Inactive> {
-        let issuers = self.issuers.as_ref().ok_or(Inactive::UnknownKey)?;
+        let issuers = self.issuers()?;
         if let Some(remembered) = self.memo.get(digest)
             && let Some(still) = issuers.still(&remembered.vouched, now)
         {
@@ -118,7 +131,7 @@ impl Keyring {
         now: u64,
         denials: &Denials<R>,
     ) -> Result<(), Inactive> {
-        let issuers = self.issuers.as_ref().ok_or(Inactive::UnknownKey)?;
+        let issuers = self.issuers()?;
         issuers.still_by_key(&token.0.vouched, now)?;
         self.judge(&token.0, denials)
     }

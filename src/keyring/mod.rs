@@ -9,6 +9,7 @@ mod own;
 mod used;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use clients::ClientAssertion;
 pub(crate) use clients::ClientKey;
@@ -32,6 +33,8 @@ pub(crate) struct Keyring {
     issuers: Option<Arc<ForeignIssuers>>,
     memo: Memo,
     denied: Denied,
+    /// Whether there was a denial without room for it.
+    refuses_foreign: AtomicBool,
 }
 
 impl Keyring {
@@ -50,6 +53,7 @@ impl Keyring {
             issuers,
             memo: Memo::new(memo_entries),
             denied: Denied::default(),
+            refuses_foreign: AtomicBool::new(false),
         }
     }
 

@@ -9,6 +9,8 @@ use crate::live::AUDIENCE_MARK;
 use crate::record::TokenRecord;
 use crate::table::{CELLS_MAX, CLIENT_DISABLED, Grant};
 use crate::token_id::TokenId;
+#[cfg(feature = "jwt")]
+use crate::token_id::epoch_secs;
 
 /// What the store knows of a client.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -63,7 +65,10 @@ impl Store {
         {
             return Ok(());
         }
-        let (number, known) = self.core.client(&mut control, client)?;
+        let (number, known) = match disabled {
+            true => self.core.client_to_refuse(&mut control, client)?,
+            false => self.core.client(&mut control, client)?,
+        };
         let change = Change::DisableClient {
             client: client.as_str().into(),
             disabled,
@@ -131,6 +136,17 @@ impl Core {
             .intern(client.as_str())
             .ok_or_else(too_many)?;
         Ok((number, control.clients.entry(number).or_default()))
+    }
+
+    /// The same, to refuse its tokens: if there is no room to say so of those that others issued, all
+    /// of theirs are refused.
+    pub(super) fn client_to_refuse<'c>(
+        &self,
+        control: &'c mut Control,
+        client: &ClientId,
+    ) -> Result<(u32, &'c mut Client), Error> {
+        self.client(control, client)
+            .inspect_err(|_| self.live.refuse_foreign())
     }
 
     /// Makes the word of the client with this number visible to validators: each of its grants
@@ -231,12 +247,6 @@ impl Core {
         }
         Ok((number, is_new))
     }
-}
-
-/// The time of an epoch, in Unix seconds: an epoch is an id, and ids tell the time.
-#[cfg(feature = "jwt")]
-pub(super) fn epoch_secs(epoch: u64) -> u64 {
-    TokenId::from_u64(epoch).map_or(u64::MAX, |id| id.issued_at_ms() / 1000)
 }
 
 /// What tokens share (clients, sets of scopes) is numbered, and the numbers have an end.

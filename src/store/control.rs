@@ -122,6 +122,12 @@ impl Control {
         Ok(next)
     }
 
+    /// An id above those of all tokens. When the ids are used up it is the last one, which no token
+    /// gets: what is alive can be killed all the same, and none is issued afterwards.
+    pub(super) fn next_epoch(&mut self, now_secs: u64) -> u64 {
+        self.next_id(now_secs).unwrap_or(TokenId::MAX).as_u64()
+    }
+
     /// Counts a token less of the client with this number.
     pub(super) fn forget(&mut self, client: u32) {
         self.tokens = self.tokens.saturating_sub(1);

@@ -236,6 +236,10 @@ impl Core {
     pub(super) fn next_id(&self, control: &mut Control) -> Result<TokenId, Error> {
         control.next_id(self.live.now_secs())
     }
+
+    pub(super) fn next_epoch(&self, control: &mut Control) -> u64 {
+        control.next_epoch(self.live.now_secs())
+    }
 }
 
 /// Refuses a chosen secret that cannot be strong. The bound is generous on purpose: it knows only

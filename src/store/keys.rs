@@ -103,7 +103,7 @@ impl Store {
     /// token that the key signed.
     pub fn retire_key(&self, kid: &str) -> Result<bool, Error> {
         let mut control = self.core.control()?;
-        let epoch = self.core.next_id(&mut control)?.as_u64();
+        let epoch = self.core.next_epoch(&mut control);
         let Some(stored) = control.signing_key_mut(kid) else {
             return Ok(false);
         };

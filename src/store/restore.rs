@@ -169,7 +169,7 @@ impl Restored {
 /// An id above all that the store can have given out by now.
 pub(super) fn next_id(seal: &Seal, options: &Options) -> Result<TokenId, Error> {
     let now_secs = options.clock.now_secs().max(seal.latest_secs);
-    TokenId::from_u64(seal.last_id)
-        .and_then(|last| TokenId::next(last, now_secs.saturating_mul(1000)))
-        .ok_or_else(|| Error::corrupt("the last id is out of range"))
+    let last = TokenId::from_u64(seal.last_id)
+        .ok_or_else(|| Error::corrupt("the last id is out of range"))?;
+    Ok(TokenId::next(last, now_secs.saturating_mul(1000)).unwrap_or(TokenId::MAX))
 }

@@ -91,7 +91,7 @@ impl Store {
     /// The kill switch: revokes every token of every client issued so far.
     pub fn revoke_everything(&self) -> Result<(), Error> {
         let mut control = self.core.control()?;
-        let epoch = self.core.next_id(&mut control)?.as_u64();
+        let epoch = self.core.next_epoch(&mut control);
         self.core.live.raise_epoch(epoch);
         self.core.commit(control, [Change::RaiseAll { epoch }])
     }
@@ -101,10 +101,10 @@ impl Core {
     /// Raises a client's epoch; `foreign`: for tokens of foreign issuers, too.
     pub(super) fn revoke_all(&self, client: &str, foreign: bool) -> Result<bool, Error> {
         let mut control = self.control()?;
-        let epoch = self.next_id(&mut control)?.as_u64();
+        let epoch = self.next_epoch(&mut control);
         if foreign {
             let client = ClientId::new(client)?;
-            self.client(&mut control, &client)?.1.foreign = true;
+            self.client_to_refuse(&mut control, &client)?.1.foreign = true;
         }
         let Some((number, known)) = self.known_client(&mut control, client) else {
             return Ok(false);
@@ -160,6 +160,42 @@ mod tests {
     use crate::inactive::Inactive;
     use crate::new_token::NewToken;
     use crate::options::Options;
+
+    /// As a clock that was set past 2094 leaves them.
+    #[test]
+    fn when_the_ids_are_used_up_what_lives_can_be_killed_and_nothing_is_issued() {
+        let disk = FakeDisk::new();
+        let open = || Options::new().open_fake(disk.clone()).unwrap();
+        let store = open();
+        let token = |client: &str| NewToken::new(client).never_expires();
+        store.core.control().unwrap().last_id =
+            TokenId::from_u64(TokenId::MAX.as_u64() - 3).unwrap();
+        let [a, b] = ["a", "b"].map(|client| store.issue(token(client)).unwrap());
+        assert_eq!(b.id.as_u64(), TokenId::MAX.as_u64() - 1);
+        let verdict = |store: &Store, secret: &crate::Secret| {
+            store.validator().validate(secret.expose()).err()
+        };
+        let revoked = Some(Inactive::Revoked);
+        let refused = store.issue(token("c"));
+        assert!(matches!(refused, Err(Error::Limit { .. })));
+        assert!(store.revoke_all("a").unwrap());
+        assert_eq!(
+            (verdict(&store, &a.secret), verdict(&store, &b.secret)),
+            (revoked, None)
+        );
+        store.close().unwrap();
+        let store = open();
+        assert_eq!(
+            (verdict(&store, &a.secret), verdict(&store, &b.secret)),
+            (revoked, None)
+        );
+        store.revoke_everything().unwrap();
+        assert_eq!(verdict(&store, &b.secret), revoked);
+        assert!(store.issue(token("b")).is_err());
+        store.verify().unwrap();
+        store.close().unwrap();
+        assert_eq!(verdict(&open(), &b.secret), revoked);
+    }
 
     const CHOSEN: &str = "a-chosen-secret-0123456789-abcdefghijklmnop";
 
