@@ -120,6 +120,7 @@ mod table;
 pub mod testkit;
 mod token_id;
 mod token_text;
+mod used;
 mod validator;
 #[cfg(feature = "http")]
 pub mod web;
@@ -149,6 +150,7 @@ pub use store::{Digests, Exported, Imported};
 #[cfg(feature = "jwt")]
 pub use store::{KeyInfo, KeyState, NewClientKey};
 pub use token_id::{NotATokenId, TokenId};
+pub use used::Used;
 pub use validator::Validator;
 
 /// The limits, in numbers. Whatever exceeds one is refused with an error that names it.

@@ -10,6 +10,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     // Floor 0: nouns that stand alone.
     ("token_id", ""),
     ("kind", ""),
+    ("used", ""),
     ("json", ""),
     ("clock", ""),
     ("client_id", ""),
@@ -57,12 +58,12 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     (
         "store",
         "client_id clock digest disk error jwt keyring kind live new_token options record seal secret \
-         sidecar table token_id token_text validator",
+         sidecar table token_id token_text used validator",
     ),
     // Floor 3: what frameworks see.
     (
         "web",
-        "auth credential inactive public_answer secret token_id validator",
+        "auth credential inactive public_answer secret token_id used validator",
     ),
     (
         "server",

@@ -68,8 +68,9 @@ fn the_operator_sees_what_goes_on() {
 fn who_was_seen_is_written_when_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("usage");
-    let arguments = ["--usage-file", file.to_str().unwrap()];
-    let server = Server::start(&dir.path().join("store"), &arguments);
+    let arguments = ["--usage-file", file.to_str().unwrap(), "--keep-uses"];
+    let path = dir.path().join("store");
+    let server = Server::start(&path, &arguments);
     let bearer = server.bearer();
     for _ in 0..3 {
         assert_eq!(
@@ -88,6 +89,9 @@ fn who_was_seen_is_written_when_asked_for() {
         line["count"].as_u64().unwrap()
     });
     assert_eq!(counts.sum::<u64>(), 3);
+    let store = hallpass::Store::open(&path).unwrap();
+    let kept = store.get(id.as_str().unwrap().parse().unwrap()).unwrap();
+    assert_eq!(kept.unwrap().uses, Some(3));
 }
 
 /// All that comes until the other side closes, which it must within the timeout.

@@ -65,7 +65,7 @@ fn no_use_is_lost_or_counted_twice_while_others_take() {
                 .to_auth()
         })
         .collect();
-    let sum = |taken: Vec<(TokenId, hallpass::web::Used)>| -> u64 {
+    let sum = |taken: Vec<(TokenId, hallpass::Used)>| -> u64 {
         taken.iter().map(|(_, used)| used.count).sum()
     };
     let meanwhile = std::thread::scope(|scope| {

@@ -6,6 +6,7 @@
 //! <path>/digest.key         the digest key, unless it is kept outside; readable by its owner only
 //! <path>/seal               the sidecar
 //! <path>/closed             the mark of a clean close; gone while the store is open
+//! <path>/uses               when tokens were last used, if that is kept; nothing depends on it
 //! <path>/data/              sled's files
 //! <path>/data.compact-new/  what compacting writes, until it takes the place of data/
 //! <path>/data.compact-old/  what data/ was until then
@@ -125,6 +126,10 @@ impl Folder {
     pub(super) fn remove_leftovers(&self) {
         let _ = remove(&self.new_data());
         let _ = remove(&self.old_data());
+    }
+
+    pub(super) fn uses(&self) -> PathBuf {
+        self.path.join("uses")
     }
 
     pub(super) fn sidecar(&self) -> PathBuf {

@@ -44,6 +44,12 @@ pub struct TokenInfo {
     pub revoked_reason: Option<String>,
     /// By whom, if that was said.
     pub revoked_by: Option<String>,
+    /// When it was last used, in Unix seconds, as far as that was kept ([`Store::keep_uses`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_used_at: Option<u64>,
+    /// How often it was used, as far as that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u64>,
 }
 
 /// Whether a token is active, and if not why.
@@ -140,6 +146,7 @@ impl Core {
         let Some(record) = self.record(id)? else {
             return Ok(None);
         };
+        let used = self.uses_of(id);
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         Ok(Some(TokenInfo {
             id,
@@ -163,6 +170,8 @@ impl Core {
                 .revoked
                 .as_ref()
                 .and_then(|revoked| some(&revoked.by)),
+            last_used_at: used.map(|used| used.last_secs),
+            uses: used.map(|used| used.count),
             client_id: record.client.into(),
             metadata: record
                 .metadata

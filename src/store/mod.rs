@@ -46,6 +46,7 @@ mod sign;
 mod stats;
 #[cfg(feature = "jwt")]
 mod supplied_key;
+mod uses;
 mod verify;
 #[cfg(feature = "jwt")]
 mod verify_keys;
@@ -116,6 +117,8 @@ struct Core {
     backing_up: Mutex<()>,
     /// What groups change while a backup copies.
     watched: Mutex<Option<backup_file::Changes>>,
+    /// When tokens were last used, if that is kept.
+    uses: uses::Uses,
     purge_grace_secs: u64,
     durability: Durability,
     prefix: String,

@@ -107,6 +107,7 @@ impl Store {
             purging: Mutex::new(()),
             backing_up: Mutex::new(()),
             watched: Mutex::new(None),
+            uses: super::uses::Uses::new(folder.as_ref().map(Folder::uses)),
             purge_grace_secs: options.purge_grace_secs,
             durability: options.durability,
             prefix: options.prefix,

@@ -59,6 +59,7 @@ impl Store {
                 group.iter().map(|entry| Change::Purge { id: entry.id }),
             )?;
             self.core.remove(group);
+            self.core.uses.forget(group.iter().map(|entry| entry.id));
             purged.purged += group.len() as u64;
             self.core.tell(Progress {
                 doing: "purge",

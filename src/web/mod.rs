@@ -57,7 +57,7 @@
 //!
 //! # Last used
 //! Validation writes nothing, so nobody knows when a token was last used unless the guard is told to
-//! gather it ([`Usage`]).
+//! gather it ([`Usage`]), and [`Store::keep_uses`](crate::Store::keep_uses) to keep it.
 //!
 //! # Foreign issuers
 //! Tokens that somebody else issued pass a guard that was told so (`Guard::foreign`, feature `jwt`),
@@ -102,4 +102,4 @@ pub use reason::Reason;
 pub use refusal::Refusal;
 pub use subprotocol::protocol_to_echo;
 pub use ticket::Tickets;
-pub use usage::{Usage, Used};
+pub use usage::Usage;

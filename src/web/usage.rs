@@ -1,5 +1,5 @@
 //! When tokens were last used and how often: gathered in memory beside validation, and handed out to
-//! whoever keeps it. It writes nothing.
+//! whoever keeps it, the store for one. It writes nothing.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,6 +10,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::auth::Auth;
 use crate::token_id::TokenId;
+use crate::used::Used;
 
 /// So many that threads seldom meet; 2 to the power of [`SHARD_BITS`].
 const SHARDS: usize = 1 << SHARD_BITS;
@@ -31,10 +32,8 @@ const SHARD_BITS: u32 = 6;
 ///
 /// let usage = Usage::new();
 /// let guard = Guard::new(store.validator(), Profile::strict()).usage(usage.clone());
-/// // Every minute, say:
-/// for (id, used) in usage.take() {
-///     println!("{id} was used {} times, last at {}", used.count, used.last_secs);
-/// }
+/// // Every minute, say, and before the store is closed; `get` and `list` show it from then on:
+/// store.keep_uses(usage.take())?;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -45,16 +44,6 @@ pub struct Usage {
 }
 
 type Shard = Mutex<HashMap<TokenId, Used>>;
-
-/// The uses of one token since they were last taken.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Used {
-    /// The last of them, in Unix seconds, by the store's clock.
-    pub last_secs: u64,
-    /// How many.
-    pub count: u64,
-}
 
 impl Usage {
     /// Remembers up to about a million tokens between two calls of [`take`](Self::take).
@@ -85,11 +74,9 @@ impl Usage {
         };
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(used) = shard.get_mut(&id) {
-            used.count += 1;
-            used.last_secs = used.last_secs.max(now);
+            used.add(Used::new(now, 1));
         } else if shard.len() < self.tokens_max.div_ceil(SHARDS) {
-            let (last_secs, count) = (now, 1);
-            shard.insert(id, Used { last_secs, count });
+            shard.insert(id, Used::new(now, 1));
         } else {
             self.missed.fetch_add(1, Relaxed);
         }

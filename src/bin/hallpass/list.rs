@@ -87,7 +87,7 @@ fn tokens(args: &Args, store: &Store, client: &str, output: Output) -> Result<()
 }
 
 fn to_people(tokens: &[TokenInfo], next: Option<TokenId>) -> String {
-    let rows: Vec<[String; 6]> = tokens
+    let rows: Vec<[String; 7]> = tokens
         .iter()
         .map(|token| {
             [
@@ -96,12 +96,21 @@ fn to_people(tokens: &[TokenInfo], next: Option<TokenId>) -> String {
                 token.kind.as_str().to_owned(),
                 instant(token.issued_at),
                 expiry(token.expires_at),
+                token.last_used_at.map_or_else(|| "-".to_owned(), instant),
                 token.scopes.join(" "),
             ]
         })
         .collect();
     let told = table(
-        ["ID", "STATUS", "KIND", "ISSUED", "EXPIRES", "SCOPES"],
+        [
+            "ID",
+            "STATUS",
+            "KIND",
+            "ISSUED",
+            "EXPIRES",
+            "LAST USED",
+            "SCOPES",
+        ],
         &rows,
     );
     told + &more(next)

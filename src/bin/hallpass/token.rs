@@ -44,6 +44,14 @@ pub(crate) fn told(token: &TokenInfo) -> String {
         ),
         ("expires", expiry(token.expires_at)),
         ("scopes", token.scopes.join(" ")),
+        (
+            "last used",
+            token.last_used_at.map(instant).unwrap_or_default(),
+        ),
+        (
+            "uses",
+            token.uses.map(|uses| uses.to_string()).unwrap_or_default(),
+        ),
         ("revoked", token.revoked_at.map(instant).unwrap_or_default()),
         ("reason", some(&token.revoked_reason)),
         ("by", some(&token.revoked_by)),

@@ -46,10 +46,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = time::duration)]
     purge_grace: Duration,
     /// Appends to this file who was seen at `/whoami` and `/ws`: a line of JSON for each token used
-    /// since the last time. Without it nobody is counted.
+    /// since the last time. Without this and --keep-uses nobody is counted.
     #[arg(long, value_name = "FILE")]
     usage_file: Option<std::path::PathBuf>,
-    /// How often that is done; so much is lost when the server is killed.
+    /// Keeps in the store who was seen there, when last and how often, for `get` and `list` to show.
+    #[arg(long)]
+    keep_uses: bool,
+    /// How often either is done; so much is lost when the server is killed.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = time::duration)]
     usage_interval: Duration,
     #[command(flatten)]
@@ -120,10 +123,14 @@ async fn serve(args: &Args, output: Output, store: &Arc<Store>) -> Result<(), Fa
     let figures = Arc::new(figures::Figures::default());
     let purge = upkeep::purge(Arc::clone(store), Arc::clone(&figures), args.purge_interval);
     let purge = tokio::spawn(purge);
-    let usage = args.usage_file.as_ref().map(|_| Usage::new());
+    let counts = args.keep_uses || args.usage_file.is_some();
+    let usage = counts.then(Usage::new);
     let app = routes::app(args, store, &figures, &stopping, usage.as_ref());
-    let book = args.usage_file.clone().zip(usage);
-    let book = book.map(|(path, usage)| upkeep::Book { path, usage });
+    let book = usage.map(|usage| upkeep::Book {
+        path: args.usage_file.clone(),
+        store: args.keep_uses.then(|| Arc::clone(store)),
+        usage,
+    });
     let keep = book
         .clone()
         .map(|book| tokio::spawn(book.keep(args.usage_interval)));

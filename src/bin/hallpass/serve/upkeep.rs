@@ -2,13 +2,13 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use hallpass::Store;
 use hallpass::web::Usage;
+use hallpass::{Store, TokenId, Used};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -48,7 +48,8 @@ pub(super) async fn purge(store: Arc<Store>, figures: Arc<Figures>, every: Durat
 /// Where it is written who was seen.
 #[derive(Clone)]
 pub(super) struct Book {
-    pub(super) path: PathBuf,
+    pub(super) path: Option<PathBuf>,
+    pub(super) store: Option<Arc<Store>>,
     pub(super) usage: Usage,
 }
 
@@ -66,30 +67,38 @@ impl Book {
     /// Writes what has gathered. What can't be written is told, and lost.
     pub(super) async fn write(&self) {
         let book = self.clone();
-        let written = tokio::task::spawn_blocking(move || book.append()).await;
-        if let Ok(Err(error)) = written {
-            let path = self.path.display();
-            eprintln!("hallpass: {path} could not be written: {error}; these uses are lost");
-        }
+        // It tells what failed itself.
+        let _ = tokio::task::spawn_blocking(move || book.enter()).await;
     }
 
-    fn append(&self) -> std::io::Result<()> {
+    fn enter(&self) {
         let used = self.usage.take();
-        if used.is_empty() {
-            return Ok(());
+        if let Some(path) = &self.path
+            && let Err(error) = append(path, &used)
+        {
+            let path = path.display();
+            eprintln!("hallpass: {path} could not be written: {error}; these uses are lost");
         }
-        let line = |(id, used): (hallpass::TokenId, hallpass::web::Used)| {
-            let (last, count) = (used.last_secs, used.count);
-            format!(
-                "{}\n",
-                json!({ "id": id, "last_used": last, "count": count })
-            )
-        };
-        let lines: String = used.into_iter().map(line).collect();
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)?;
-        file.write_all(lines.as_bytes())
+        if let Some(store) = &self.store
+            && let Err(error) = store.keep_uses(used)
+        {
+            eprintln!("hallpass: {error}");
+        }
     }
+}
+
+fn append(path: &Path, used: &[(TokenId, Used)]) -> std::io::Result<()> {
+    if used.is_empty() {
+        return Ok(());
+    }
+    let line = |(id, used): &(TokenId, Used)| {
+        let (last, count) = (used.last_secs, used.count);
+        format!(
+            "{}\n",
+            json!({ "id": id, "last_used": last, "count": count })
+        )
+    };
+    let lines: String = used.iter().map(line).collect();
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(lines.as_bytes())
 }
