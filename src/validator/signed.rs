@@ -37,7 +37,7 @@ impl Validator {
         let Credential::Token { text, .. } = credential else {
             return Ok(self.validate_credential(credential)?.to_auth());
         };
-        let (text, source) = (text.as_ref(), credential.source());
+        let (text, source) = (*text, credential.source());
         match self.look_up(text) {
             Some(own) => return Ok(own?.shown_in(source).to_auth()),
             None if !text.contains(&b'.') => return Err(self.why_not_found(text)),
