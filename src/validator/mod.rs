@@ -57,20 +57,18 @@ impl Validator {
     }
 
     fn validate_text(&self, text: &[u8]) -> Result<Active<'_>, Inactive> {
-        match self.look_up(text) {
-            Some(answer) => answer,
+        if text.len() > TEXT_MAX_BYTES {
+            return Err(Inactive::TooLarge(Oversize::Field));
+        }
+        match self.live.find_text(text) {
+            Some(entry) => self.judge_text(&entry, text),
             None => Err(self.why_not_found(text)),
         }
     }
 
-    /// `None`: the store has no such token.
     #[inline(always)]
-    fn look_up(&self, text: &[u8]) -> Option<Result<Active<'_>, Inactive>> {
-        if text.len() > TEXT_MAX_BYTES {
-            return Some(Err(Inactive::TooLarge(Oversize::Field)));
-        }
-        let entry = self.live.find_text(text)?;
-        Some(self.judge(&entry).map_err(|why| refine(why, &entry, text)))
+    fn judge_text(&self, entry: &Entry, text: &[u8]) -> Result<Active<'_>, Inactive> {
+        self.judge(entry).map_err(|why| refine(why, entry, text))
     }
 
     /// Validates an id and secret shown together. Every refusal is

@@ -38,10 +38,15 @@ impl Validator {
             return Ok(self.validate_credential(credential)?.to_auth());
         };
         let (text, source) = (*text, credential.source());
-        match self.look_up(text) {
-            Some(own) => return Ok(own?.shown_in(source).to_auth()),
-            None if !text.contains(&b'.') => return Err(self.why_not_found(text)),
-            None => {}
+        if text.len() > TEXT_MAX_BYTES {
+            return Err(Inactive::TooLarge(Oversize::Field));
+        }
+        if let Some(entry) = self.live.find_text(text) {
+            let own = self.judge_text(&entry, text)?;
+            return Ok(own.shown_in(source).to_auth());
+        }
+        if !text.contains(&b'.') {
+            return Err(self.why_not_found(text));
         }
         match self.validate_foreign(text) {
             Ok(foreign) => Ok(Auth::of_foreign(&self.live, foreign, source)),
