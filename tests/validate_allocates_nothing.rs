@@ -84,7 +84,8 @@ fn what_looks_like_a_jwt_allocates_nothing_either() {
         "b".repeat(200),
         "c".repeat(43)
     );
-    let _ = validator.validate("");
+    // A thread's first look keeps a reference to the table; what is too short gets none.
+    let _ = validator.validate("d".repeat(60));
     let count = allocations(|| {
         assert_eq!(validator.validate(&text).err(), Some(Inactive::Format));
     });
