@@ -95,9 +95,22 @@ fn flipts_cookie_goes_by_its_profile() {
     let profile = Profile::flipt();
     let cookie = SessionCookie::of_profile(&profile).unwrap();
     assert_eq!(cookie.name(), "flipt_client_token");
-    let guard =
-        Guard::new(store.validator(), profile).session_cookie(cookie.same_site(SameSite::Strict));
     let fields = [("cookie", "flipt_client_token=nonsense")];
+    // Flipt's own test: the state of a login under way goes with the token.
+    let guard = Guard::new(store.validator(), profile);
+    assert_eq!(
+        field(&answer(&guard, request("GET", "/", &fields)), "set-cookie"),
+        [
+            "flipt_client_token=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax",
+            "flipt_client_state=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax"
+        ]
+    );
+    // It is cleared and never read.
+    let state = [("cookie", "flipt_client_state=nonsense")];
+    let nobody = answer(&guard, request("GET", "/", &state));
+    assert!(field(&nobody, "set-cookie").is_empty());
+
+    let guard = guard.session_cookie(cookie.same_site(SameSite::Strict));
     let response = answer(&guard, request("GET", "/", &fields));
     assert_eq!(
         field(&response, "set-cookie"),

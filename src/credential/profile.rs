@@ -228,9 +228,17 @@ impl Profile {
         Ok(self)
     }
 
-    /// The names of the cookies it reads: those that are to be cleared when a login by cookie fails.
+    /// The names of the cookies that are to be cleared when a login by cookie fails: those it reads,
+    /// then those that its system has beside them (`flipt_client_state`, of Flipt's OAuth logins).
     pub fn cookies(&self) -> impl Iterator<Item = &str> {
-        self.cookies.iter().map(|name| &**name)
+        let beside = match self.system {
+            System::Flipt => &["flipt_client_state"][..],
+            _ => &[],
+        };
+        self.cookies
+            .iter()
+            .map(|name| &**name)
+            .chain(beside.iter().copied())
     }
 
     /// The names, in lower case, of the header fields whose value is a token.

@@ -15,6 +15,7 @@ use super::answer::{Answer, ok};
 use super::body::malformed;
 use super::caller::{ApiKey, ClientToken, name};
 use super::{Shared, Shares, body};
+use crate::credential::Profile;
 use crate::kind::Kind;
 use crate::new_token::NewToken;
 use crate::store::{RevokeReason, Store, TokenInfo, TokenStatus};
@@ -168,7 +169,7 @@ async fn expire(
     let expire = move |store: &Store| store.expire(id, at.unwrap_or(now));
     shared.blocking(expire).await?;
     let mut response: Response = ok(&json!({}));
-    for name in ["flipt_client_token", "flipt_client_state"] {
+    for name in Profile::flipt().cookies() {
         let clear = crate::web::SessionCookie::of_name(name).clear();
         response
             .headers_mut()
