@@ -13,22 +13,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use serving::wire::{Socket, send};
-use serving::{PUBLIC_URL, Server};
-
-/// The program of this name if it is there and passes `check`.
-fn found(program: &str, check: &[&str]) -> bool {
-    let ran = Command::new(program).args(check).output();
-    if ran.is_ok_and(|ran| ran.status.success()) {
-        return true;
-    }
-    let required = std::env::var("HALLPASS_CLIENTS").is_ok_and(|value| value == "required");
-    assert!(
-        !required,
-        "HALLPASS_CLIENTS=required, and {program} is not fit"
-    );
-    eprintln!("SKIPPED: {program} {check:?} failed");
-    false
-}
+use serving::{PUBLIC_URL, Server, found};
 
 #[test]
 fn curl_has_the_life_of_a_token() {

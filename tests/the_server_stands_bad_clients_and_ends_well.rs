@@ -61,7 +61,59 @@ fn the_operator_sees_what_goes_on() {
     }
     assert!(!metrics.body.contains(server.key()));
     assert!(!metrics.body.contains("hallpass_purge_runs_total 0"));
+    for (kind, name) in [
+        ("counter", "answers_total"),
+        ("counter", "commit_groups_total"),
+        ("counter", "purge_failures_total"),
+        ("counter", "purged_total"),
+        ("gauge", "table_bytes"),
+        ("gauge", "disk_bytes"),
+    ] {
+        let typed = format!("# TYPE hallpass_{name} {kind}\n");
+        assert!(metrics.body.contains(&typed), "{typed}: {metrics:?}");
+        let help = format!("# HELP hallpass_{name} ");
+        assert!(metrics.body.contains(&help), "{help}: {metrics:?}");
+    }
     server.stop();
+}
+
+/// The lines that a server logs which is asked the same things at this level.
+fn logged(level: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("log");
+    let log = std::fs::File::create(&file).unwrap();
+    let server = Server::start_logging(&dir.path().join("store"), &["--log", level], log.into());
+    let post = |fields: &str| send(server.address, "POST", "/logout?a=hunter2", fields, "").status;
+    let token = server.token("amy");
+    // A page of another site, with the cookie; then what is only wrong.
+    let cookie = format!("Cookie: __Host-session={token}\r\nSec-Fetch-Site: cross-site\r\n");
+    assert_eq!(post(&cookie), 403);
+    assert_eq!(post("Authorization: Bearer hunter2\r\n"), 401);
+    assert_eq!(post(""), 401);
+    let key = server.key().to_owned();
+    server.stop();
+    let text = std::fs::read_to_string(file).unwrap();
+    for secret in ["hunter2", &*token, &*key] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn the_log_says_what_was_refused_and_where() {
+    let has = |line: &str, parts: &[&str]| {
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+    };
+    let attack = [" WARN ", "/logout", "request refused", "request.cross_site"];
+    let warned = logged("warn");
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    has(&warned[0], &attack);
+    let all = logged("debug");
+    assert_eq!(all.len(), 3, "{all:?}");
+    has(&all[0], &attack);
+    has(&all[1], &["DEBUG ", "/logout", "token.format"]);
+    has(&all[2], &["DEBUG ", "/logout", "credential.missing"]);
+    assert!(logged("off").is_empty());
 }
 
 #[test]
@@ -129,6 +181,10 @@ fn slow_and_broken_clients_hurt_nobody_else() {
     let mut slow_head = connect(&server, b"GET /whoami HTTP/1.1\r\nHost: h\r\nX-A");
     let mut slow_body = connect(&server, format!("{}{{\"client", head(24)).as_bytes());
     let mut broken = connect(&server, format!("{}{{\"client", head(24)).as_bytes());
+    // HTTP/2: the start of its preface; all of it and an empty SETTINGS, then nothing.
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let mut half_preface = connect(&server, &preface[..9]);
+    let mut silent_http2 = connect(&server, preface);
     broken.shutdown(std::net::Shutdown::Write).unwrap();
 
     let garbage = connect(&server, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n");
@@ -168,6 +224,9 @@ fn slow_and_broken_clients_hurt_nobody_else() {
         told.is_empty() || told.starts_with("HTTP/1.1 400"),
         "{told}"
     );
+    heard(&mut half_preface);
+    // It is told to go away: a frame of eight bytes, of type GOAWAY.
+    assert!(heard(&mut silent_http2).contains("\0\0\u{8}\u{7}"));
     for stream in [&mut silent, &mut slow_head] {
         let told = heard(stream);
         assert!(

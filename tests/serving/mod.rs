@@ -19,6 +19,21 @@ use wire::send;
 /// The URL that it is told to be known by.
 pub(crate) const PUBLIC_URL: &str = "https://tokens.example";
 
+/// The program of this name if it is there and passes `check`.
+pub(crate) fn found(program: &str, check: &[&str]) -> bool {
+    let ran = Command::new(program).args(check).output();
+    if ran.is_ok_and(|ran| ran.status.success()) {
+        return true;
+    }
+    let required = std::env::var("HALLPASS_CLIENTS").is_ok_and(|value| value == "required");
+    assert!(
+        !required,
+        "HALLPASS_CLIENTS=required, and {program} is not fit"
+    );
+    eprintln!("SKIPPED: {program} {check:?} failed");
+    false
+}
+
 /// The program, serving.
 pub(crate) struct Server {
     program: Child,
@@ -30,12 +45,18 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(store: &Path, more: &[&str]) -> Self {
+        Self::start_logging(store, more, Stdio::inherit())
+    }
+
+    /// With its standard error going there.
+    pub(crate) fn start_logging(store: &Path, more: &[&str], log: Stdio) -> Self {
         let mut program = Command::new(env!("CARGO_BIN_EXE_hallpass"))
             .args(["serve", "--json", "--listen", "127.0.0.1:0"])
             .args(["--public-url", PUBLIC_URL, "--store"])
             .arg(store)
             .args(more)
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut said = BufReader::new(program.stdout.take().unwrap());

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -14,11 +15,13 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Limits;
-use super::figures::Figures;
+use super::figures::Connected;
 use super::patience::Patience;
 
 /// How much of a head is read before it is answered 431; hyper may read one page of the socket more.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How many requests a connection of HTTP/2 may have under way.
+const STREAMS_MAX: u32 = 100;
 
 /// Is done when the server is to stop.
 pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
@@ -30,7 +33,6 @@ pub(super) async fn serve(
     listener: TcpListener,
     app: Router,
     limits: Limits,
-    figures: &Arc<Figures>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections_max));
@@ -51,7 +53,7 @@ pub(super) async fn serve(
             continue;
         };
         let connection = connection(stream, app.clone(), limits, stopping.clone());
-        let counted = figures.connected();
+        let counted = Connected::new();
         open.spawn(async move {
             connection.await;
             drop((place, counted));
@@ -72,17 +74,60 @@ async fn connection(
     mut stopping: watch::Receiver<bool>,
 ) {
     let stream = Patience::new(stream, limits.head_timeout);
-    let connection = http1::Builder::new()
+    let (busy, requests) = watch::channel(0_usize);
+    let app = TowerToHyperService::new(app);
+    let counted = service_fn(|request| {
+        let under_way = UnderWay::new(&busy);
+        let answer = app.call(request);
+        async move {
+            let answer = answer.await;
+            drop(under_way);
+            answer
+        }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
-        .with_upgrades();
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder.http2().max_concurrent_streams(STREAMS_MAX);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), counted);
     let mut connection = pin!(connection);
     tokio::select! {
         // A client that breaks off is nobody's concern.
         _ = connection.as_mut() => return,
+        () = idle(requests, limits.head_timeout) => connection.as_mut().graceful_shutdown(),
         () = stopped(&mut stopping) => connection.as_mut().graceful_shutdown(),
     }
-    let _ = connection.await;
+    // Long enough for every answer that is under way; HTTP/2's may wait for their reader for ever.
+    let _ = timeout(limits.request_timeout, connection).await;
+}
+
+/// A request of a connection, counted until it is answered.
+struct UnderWay(watch::Sender<usize>);
+
+impl UnderWay {
+    fn new(busy: &watch::Sender<usize>) -> Self {
+        busy.send_modify(|requests| *requests += 1);
+        Self(busy.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|requests| *requests -= 1);
+    }
+}
+
+/// Is done when no request has been under way for so long. HTTP/1.1 has a limit on that of its own,
+/// which begins only where the first bytes have shown that it is spoken; HTTP/2 has none.
+async fn idle(mut requests: watch::Receiver<usize>, limit: Duration) {
+    loop {
+        match timeout(limit, requests.changed()).await {
+            Ok(Ok(())) => {}
+            Err(_) if *requests.borrow() > 0 => {}
+            _ => return,
+        }
+    }
 }

@@ -1,130 +1,96 @@
 //! `/metrics`: what the server counts and what the store says of itself, as Prometheus reads it.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use hallpass::Stats;
+use metrics::{counter, describe_counter, describe_gauge, gauge};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-/// Counted since the start.
-#[derive(Default)]
-pub(super) struct Figures {
-    /// Answers, by the reason's code and the source of the credential where that is known. Both are
-    /// ours, so nobody can make this grow.
-    answers: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
-    connections: AtomicU64,
-    pub(super) purge_runs: AtomicU64,
-    pub(super) purge_failures: AtomicU64,
-    pub(super) purged: AtomicU64,
-}
+use crate::output::Failure;
+
+/// The figures, told when they are asked for.
+#[derive(Clone)]
+pub(super) struct Figures(PrometheusHandle);
 
 /// A connection, counted as long as this is kept.
-pub(super) struct Connected(Arc<Figures>);
+pub(super) struct Connected;
+
+impl Connected {
+    pub(super) fn new() -> Self {
+        gauge!("hallpass_connections").increment(1);
+        Self
+    }
+}
 
 impl Drop for Connected {
     fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Relaxed);
+        gauge!("hallpass_connections").decrement(1);
+    }
+}
+
+/// Counts an answer by the reason's code and by where the credential stood, as far as that is known.
+/// Both are ours, so nobody can make this grow.
+pub(super) fn answered(code: &'static str, source: &'static str) {
+    counter!("hallpass_answers_total", "code" => code, "source" => source).increment(1);
+}
+
+/// Counts a purge, and what it has forgotten; `None` if it failed.
+pub(super) fn purged(forgotten: Option<u64>) {
+    counter!("hallpass_purge_runs_total").increment(1);
+    match forgotten {
+        Some(forgotten) => counter!("hallpass_purged_total").increment(forgotten),
+        None => counter!("hallpass_purge_failures_total").increment(1),
     }
 }
 
 impl Figures {
-    pub(super) fn connected(self: &Arc<Self>) -> Connected {
-        self.connections.fetch_add(1, Relaxed);
-        Connected(Arc::clone(self))
-    }
-
-    pub(super) fn answered(&self, code: &'static str, source: &'static str) {
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        *answers.entry((code, source)).or_default() += 1;
+    /// From here on whatever is counted in this process is counted here.
+    pub(super) fn start() -> Result<Self, Failure> {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let figures = Self(recorder.handle());
+        metrics::set_global_recorder(recorder).map_err(|_| Failure::WrongAnswer {
+            what: "somebody counts in this process already".to_owned(),
+        })?;
+        describe();
+        // What has not happened yet is told as 0.
+        gauge!("hallpass_connections").set(0);
+        for name in [
+            "hallpass_purge_runs_total",
+            "hallpass_purge_failures_total",
+            "hallpass_purged_total",
+        ] {
+            counter!(name).absolute(0);
+        }
+        Ok(figures)
     }
 
     /// The text format, version 0.0.4.
     pub(super) fn text(&self, stats: &Stats) -> String {
-        let mut text = String::new();
-        heading(
-            &mut text,
-            "answers_total",
-            "counter",
-            "Requests, by outcome.",
-        );
-        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((code, source), count) in answers.iter() {
-            // Writing to a string does not fail.
-            let _ = writeln!(
-                text,
-                "hallpass_answers_total{{code=\"{code}\",source=\"{source}\"}} {count}"
-            );
-        }
-        drop(answers);
-        let load = |figure: &AtomicU64| figure.load(Relaxed);
-        for (name, kind, help, value) in [
-            (
-                "tokens",
-                "gauge",
-                "Token records, dead ones not yet purged included.",
-                stats.tokens,
-            ),
-            (
-                "clients",
-                "gauge",
-                "Clients that have records.",
-                stats.clients,
-            ),
-            (
-                "commit_groups_total",
-                "counter",
-                "Groups ever written.",
-                stats.generation,
-            ),
-            (
-                "table_bytes",
-                "gauge",
-                "Memory behind the table of tokens.",
-                stats.table_bytes,
-            ),
-            ("disk_bytes", "gauge", "Bytes on disk.", stats.disk_bytes),
-            (
-                "read_only",
-                "gauge",
-                "1 since a write has failed.",
-                stats.read_only.into(),
-            ),
-            (
-                "connections",
-                "gauge",
-                "Open connections.",
-                load(&self.connections),
-            ),
-            (
-                "purge_runs_total",
-                "counter",
-                "Purges.",
-                load(&self.purge_runs),
-            ),
-            (
-                "purge_failures_total",
-                "counter",
-                "Purges that failed.",
-                load(&self.purge_failures),
-            ),
-            (
-                "purged_total",
-                "counter",
-                "Records forgotten.",
-                load(&self.purged),
-            ),
+        counter!("hallpass_commit_groups_total").absolute(stats.generation);
+        for (name, value) in [
+            ("hallpass_tokens", stats.tokens),
+            ("hallpass_clients", stats.clients),
+            ("hallpass_table_bytes", stats.table_bytes),
+            ("hallpass_disk_bytes", stats.disk_bytes),
+            ("hallpass_read_only", stats.read_only.into()),
         ] {
-            heading(&mut text, name, kind, help);
-            let _ = writeln!(text, "hallpass_{name} {value}");
+            gauge!(name).set(value as f64);
         }
-        text
+        self.0.render()
     }
 }
 
-fn heading(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(
-        text,
-        "# HELP hallpass_{name} {help}\n# TYPE hallpass_{name} {kind}"
+fn describe() {
+    describe_counter!("hallpass_answers_total", "Requests, by outcome.");
+    describe_counter!("hallpass_commit_groups_total", "Groups ever written.");
+    describe_counter!("hallpass_purge_runs_total", "Purges.");
+    describe_counter!("hallpass_purge_failures_total", "Purges that failed.");
+    describe_counter!("hallpass_purged_total", "Records forgotten.");
+    describe_gauge!(
+        "hallpass_tokens",
+        "Token records, dead ones not yet purged included."
     );
+    describe_gauge!("hallpass_clients", "Clients that have records.");
+    describe_gauge!("hallpass_table_bytes", "Memory behind the table of tokens.");
+    describe_gauge!("hallpass_disk_bytes", "Bytes on disk.");
+    describe_gauge!("hallpass_read_only", "1 since a write has failed.");
+    describe_gauge!("hallpass_connections", "Open connections.");
 }

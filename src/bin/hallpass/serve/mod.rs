@@ -1,10 +1,13 @@
-//! `hallpass serve`: a server of the endpoints on a store, over HTTP/1.1 without TLS.
+//! `hallpass serve`: a server of the endpoints on a store, over HTTP/1.1 and HTTP/2 without TLS.
 
 mod connections;
 mod figures;
+mod log;
 mod patience;
 mod routes;
+mod session;
 mod upkeep;
+mod whoami;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,6 +18,7 @@ use hallpass::{NewToken, Options, Store};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tracing::level_filters::LevelFilter;
 
 use crate::open::OpenArgs;
 use crate::output::{Failure, Output, Verdict};
@@ -55,6 +59,10 @@ pub(crate) struct Args {
     /// How often either is done; so much is lost when the server is killed.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = time::duration)]
     usage_interval: Duration,
+    /// What is told on standard error: `error` is this server's fault, `warn` also what looks like an
+    /// attack, `debug` every refusal; `off` nothing. No secret is ever told.
+    #[arg(long, value_name = "LEVEL", default_value = "warn")]
+    log: LevelFilter,
     #[command(flatten)]
     limits: Limits,
 }
@@ -79,6 +87,8 @@ struct Limits {
 
 /// Serves until it is told to stop, then closes the store.
 pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
+    log::start(args.log);
+    let figures = figures::Figures::start()?;
     let options = Options::new().purge_grace(args.purge_grace);
     #[cfg(feature = "jwt")]
     let options = options.jwt_issuer(&*args.public_url);
@@ -91,7 +101,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
         .enable_all()
         .build()
         .map_err(Failure::io("starting the runtime"))?;
-    let served = runtime.block_on(serve(args, output, &store));
+    let served = runtime.block_on(serve(args, output, &store, &figures));
     // Waits for what is being written to the disk.
     drop(runtime);
     match Arc::into_inner(store) {
@@ -108,7 +118,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<Verdict, Failure> {
     Ok(Verdict::Yes)
 }
 
-async fn serve(args: &Args, output: Output, store: &Arc<Store>) -> Result<(), Failure> {
+async fn serve(
+    args: &Args,
+    output: Output,
+    store: &Arc<Store>,
+    figures: &figures::Figures,
+) -> Result<(), Failure> {
     let doing = || format!("listening on {}", args.listen);
     let listener = TcpListener::bind(args.listen).await;
     let listener = listener.map_err(Failure::io(doing()))?;
@@ -120,12 +135,13 @@ async fn serve(args: &Args, output: Output, store: &Arc<Store>) -> Result<(), Fa
     output.answer(&told, || format!("listening on http://{address}"))?;
 
     let (stop, stopping) = watch::channel(false);
-    let figures = Arc::new(figures::Figures::default());
-    let purge = upkeep::purge(Arc::clone(store), Arc::clone(&figures), args.purge_interval);
-    let purge = tokio::spawn(purge);
+    let purge = tokio::spawn(upkeep::purge(Arc::clone(store), args.purge_interval));
     let counts = args.keep_uses || args.usage_file.is_some();
     let usage = counts.then(Usage::new);
-    let app = routes::app(args, store, &figures, &stopping, usage.as_ref());
+    let app = routes::app(args, store, figures, &stopping, usage.as_ref());
+    let app = app.map_err(|error| Failure::WrongAnswer {
+        what: error.to_string(),
+    })?;
     let book = usage.map(|usage| upkeep::Book {
         path: args.usage_file.clone(),
         store: args.keep_uses.then(|| Arc::clone(store)),
@@ -134,7 +150,7 @@ async fn serve(args: &Args, output: Output, store: &Arc<Store>) -> Result<(), Fa
     let keep = book
         .clone()
         .map(|book| tokio::spawn(book.keep(args.usage_interval)));
-    let connections = connections::serve(listener, app, args.limits, &figures, stopping);
+    let connections = connections::serve(listener, app, args.limits, stopping);
     let told_to_stop = async {
         signal.await;
         // Nobody listens if there is no connection.

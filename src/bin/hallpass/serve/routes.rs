@@ -5,22 +5,25 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use hallpass::credential::{Profile, Source};
+use hallpass::credential::{NotAName, Profile};
 use hallpass::server::Endpoints;
-use hallpass::web::{Guard, Reason, Tickets, Usage};
+use hallpass::web::{Guard, Reason, SessionCookie, Tickets, Usage};
 use hallpass::{Auth, Store};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
-use super::Args;
 use super::connections::stopped;
-use super::figures::Figures;
+use super::figures::{Figures, answered};
+use super::whoami::{self, Whoami, source};
+use super::{Args, session};
 
 /// The most that is taken of a WebSocket's message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -30,7 +33,7 @@ const REVALIDATE_EVERY: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 struct Shared {
     store: Arc<Store>,
-    figures: Arc<Figures>,
+    figures: Figures,
     tickets: Tickets,
     stopping: watch::Receiver<bool>,
 }
@@ -38,10 +41,10 @@ struct Shared {
 pub(super) fn app(
     args: &Args,
     store: &Arc<Store>,
-    figures: &Arc<Figures>,
+    figures: &Figures,
     stopping: &watch::Receiver<bool>,
     usage: Option<&Usage>,
-) -> Router {
+) -> Result<Router, NotAName> {
     let endpoints = Endpoints::new(Arc::clone(store));
     #[cfg(feature = "jwt")]
     let endpoints = {
@@ -51,92 +54,83 @@ pub(super) fn app(
     let tickets = Tickets::new();
     let shared = Shared {
         store: Arc::clone(store),
-        figures: Arc::clone(figures),
+        figures: figures.clone(),
         tickets: tickets.clone(),
         stopping: stopping.clone(),
     };
     let profile = Profile::strict().subprotocol(true);
+    let profile = profile.cookie(SessionCookie::NAME)?;
     let mut guard = Guard::new(store.validator(), profile).tickets(tickets);
     if let Some(usage) = usage {
         guard = guard.usage(usage.clone());
     }
     let of_you = Router::new()
-        .route("/whoami", get(whoami))
+        .route("/whoami", get(whoami::http))
+        .route(whoami::METHOD, post(whoami::grpc))
         .route("/ticket", post(ticket))
         .route("/ws", get(open))
+        .route("/logout", post(session::logout))
         .layer(guard);
+    // Here a cookie that the browser has already is no second credential.
+    let login = Router::new()
+        .route("/login", post(session::login))
+        .layer(Guard::new(store.validator(), Profile::strict()));
     let of_operator = Router::new()
+        .route("/whoami.proto", get(whoami::proto))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics));
     let limit = args.limits.request_timeout;
-    of_you
+    let app = of_you
+        .merge(login)
         .merge(of_operator)
-        .with_state(shared.clone())
+        .with_state(shared)
         .merge(endpoints.wispr())
         .merge(endpoints.oauth())
         .merge(endpoints.flipt())
         .merge(endpoints.frontier())
         .merge(endpoints.frappe())
-        .layer(from_fn_with_state((shared, limit), around))
+        .layer(from_fn_with_state(limit, around));
+    Ok(app)
 }
 
-/// Around everything: how long it may take, and what came of it.
-async fn around(
-    State((shared, limit)): State<(Shared, Duration)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let answer = tokio::time::timeout(limit, next.run(request)).await;
+/// Around everything: how long it may take, what came of it, and where the log says it was.
+async fn around(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("", MatchedPath::as_str);
+    let span = tracing::error_span!(target: "hallpass", "request", route);
+    let answer = tokio::time::timeout(limit, next.run(request).instrument(span)).await;
     let response = answer.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
     let extensions = response.extensions();
     let code = match extensions.get::<Reason>() {
         Some(reason) => reason.code(),
-        None if response.status().is_success() => "ok",
-        None if response.status() == StatusCode::SWITCHING_PROTOCOLS => "ok",
+        None if is_ok(&response) => "ok",
         None => "other",
     };
     let source = extensions.get::<Shown>().map_or("", |shown| shown.0);
-    shared.figures.answered(code, source);
+    answered(code, source);
     response
+}
+
+fn is_ok(response: &Response) -> bool {
+    let status = response.status();
+    let opened = status == StatusCode::SWITCHING_PROTOCOLS;
+    // A call that failed is a success of HTTP.
+    let failed = response.headers().contains_key("grpc-status");
+    opened || (status.is_success() && !failed)
 }
 
 /// Among a response's extensions: where the credential stood.
 #[derive(Clone)]
-struct Shown(&'static str);
-
-fn source(auth: &Auth) -> &'static str {
-    match auth.source() {
-        Some(Source::Header) => "header",
-        Some(Source::Query) => "query",
-        Some(Source::Subprotocol) => "subprotocol",
-        _ => "other",
-    }
-}
-
-fn describe(auth: &Auth) -> Value {
-    let scopes: Vec<&str> = auth.scopes().collect();
-    json!({
-        "client_id": auth.client_id(),
-        "token_id": auth.token_id(),
-        "kind": auth.kind(),
-        "scopes": scopes,
-        "expires_at": auth.expires_at(),
-        "source": source(auth),
-    })
-}
+pub(super) struct Shown(pub(super) &'static str);
 
 /// JSON that nobody keeps.
-fn told(value: &Value) -> Response {
-    let mut response = Response::new(value.to_string().into());
+pub(super) fn told(value: &impl Serialize) -> Response {
+    // Texts and numbers: they can always be written.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    let mut response = Response::new(text.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-async fn whoami(auth: Auth) -> Response {
-    let mut response = told(&describe(&auth));
-    response.extensions_mut().insert(Shown(source(&auth)));
     response
 }
 
@@ -157,7 +151,8 @@ async fn open(State(shared): State<Shared>, upgrade: WebSocketUpgrade, auth: Aut
 
 /// Says who you are, then echoes, until the token is no longer good or the server stops.
 async fn echo(mut socket: WebSocket, auth: Auth, mut stopping: watch::Receiver<bool>) {
-    let mut answer = Message::Text(describe(&auth).to_string().into());
+    let who = serde_json::to_string(&Whoami::of(&auth)).unwrap_or_default();
+    let mut answer = Message::Text(who.into());
     let mut asked = tokio::time::interval(REVALIDATE_EVERY);
     loop {
         if socket.send(answer).await.is_err() {

@@ -4,7 +4,6 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hallpass::web::Usage;
@@ -12,13 +11,13 @@ use hallpass::{Store, TokenId, Used};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::figures::Figures;
+use super::figures::purged;
 
 /// How many are forgotten in one go: others who write wait for some of it.
 const BATCH: usize = 100_000;
 
 /// Forgets dead tokens at each interval, for ever. A failure is told once a time and tried again.
-pub(super) async fn purge(store: Arc<Store>, figures: Arc<Figures>, every: Duration) {
+pub(super) async fn purge(store: Arc<Store>, every: Duration) {
     let mut ticks = interval(every.max(Duration::from_secs(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -33,15 +32,16 @@ pub(super) async fn purge(store: Arc<Store>, figures: Arc<Figures>, every: Durat
             }
             Ok::<_, hallpass::Error>(forgotten)
         });
-        figures.purge_runs.fetch_add(1, Relaxed);
-        match purge.await {
-            Ok(Ok(forgotten)) => drop(figures.purged.fetch_add(forgotten, Relaxed)),
+        let forgotten = match purge.await {
+            Ok(Ok(forgotten)) => Some(forgotten),
             Ok(Err(error)) => {
-                figures.purge_failures.fetch_add(1, Relaxed);
-                eprintln!("hallpass: a purge failed: {error}");
+                tracing::error!(target: "hallpass", %error, "a purge failed");
+                None
             }
-            Err(_) => drop(figures.purge_failures.fetch_add(1, Relaxed)),
-        }
+            // It panicked, and said so; or the runtime is shutting down.
+            Err(_) => None,
+        };
+        purged(forgotten);
     }
 }
 
@@ -77,12 +77,12 @@ impl Book {
             && let Err(error) = append(path, &used)
         {
             let path = path.display();
-            eprintln!("hallpass: {path} could not be written: {error}; these uses are lost");
+            tracing::error!(target: "hallpass", %path, %error, "these uses could not be written and are lost");
         }
         if let Some(store) = &self.store
             && let Err(error) = store.keep_uses(used)
         {
-            eprintln!("hallpass: {error}");
+            tracing::error!(target: "hallpass", %error, "these uses could not be kept and are lost");
         }
     }
 }
