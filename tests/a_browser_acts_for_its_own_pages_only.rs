@@ -149,3 +149,71 @@ fn a_page_logs_in_acts_and_is_not_acted_for() {
     assert_eq!(refused.count(), 2, "{log}");
     assert!(!log.contains(&token), "{log}");
 }
+
+/// The same by hand, where there is no browser.
+#[test]
+fn a_token_becomes_a_cookie_and_is_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("store"), &[]);
+    let post = |path: &str, fields: &str| send(server.address, "POST", path, fields, "");
+    let body = json!({"client_id": "amy", "duration_secs": 3600});
+    let made = server.manage("/generate_access_token", &body);
+    let token = made["access_token"].as_str().unwrap();
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let cookie = format!("Cookie: __Host-session={token}\r\n");
+
+    // Also where the browser has one already.
+    for fields in [
+        bearer.clone(),
+        format!("{bearer}Cookie: __Host-session=old\r\n"),
+    ] {
+        let answer = post("/login", &fields);
+        assert_eq!(
+            (answer.status, answer.field("cache-control")),
+            (204, "no-store")
+        );
+        let set = answer.field("set-cookie");
+        let rest = set.strip_prefix(&format!("__Host-session={token}; Max-Age="));
+        let (secs, rest) = rest.unwrap().split_once("; ").unwrap();
+        assert!(
+            (3590..=3600).contains(&secs.parse::<u64>().unwrap()),
+            "{set}"
+        );
+        assert_eq!(rest, "Path=/; Secure; HttpOnly; SameSite=Lax");
+    }
+    for refused in ["", &cookie, "Authorization: Bearer hp_x\r\n"] {
+        let answer = post("/login", refused);
+        assert_eq!((answer.status, answer.field("set-cookie")), (401, ""));
+    }
+    // A client's secret is for its server.
+    let user = server.manage("/v1beta1/serviceusers", &json!({"body": {}}));
+    let user = user["serviceuser"]["id"].as_str().unwrap();
+    let path = format!("/v1beta1/serviceusers/{user}/secrets");
+    let made = server.manage(&path, &json!({"title": "first"}));
+    let pair = (&made["secret"]["id"], &made["secret"]["secret"]);
+    let (Some(id), Some(secret)) = (pair.0.as_str(), pair.1.as_str()) else {
+        panic!("{made}")
+    };
+    use base64::Engine as _;
+    let basic = base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}"));
+    let basic = format!("Authorization: Basic {basic}\r\n");
+    assert_eq!(
+        send(server.address, "GET", "/whoami", &basic, "").status,
+        200
+    );
+    assert_eq!(post("/login", &basic).status, 401);
+
+    let proof = "Sec-Fetch-Site: same-origin\r\n";
+    assert_eq!(post("/logout", &cookie).status, 403);
+    // Whoever shows it in a field has no cookie to lose.
+    assert_eq!(post("/logout", &bearer).status, 401);
+    let out = post("/logout", &format!("{cookie}{proof}"));
+    let cleared = "__Host-session=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Lax";
+    assert_eq!((out.status, out.field("set-cookie")), (204, cleared));
+    // It is the browser's that is gone; the token lives.
+    assert_eq!(
+        send(server.address, "GET", "/whoami", &bearer, "").status,
+        200
+    );
+    server.stop();
+}
