@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -74,10 +75,10 @@ async fn connection(
     mut stopping: watch::Receiver<bool>,
 ) {
     let stream = Patience::new(stream, limits.head_timeout);
-    let (busy, requests) = watch::channel(0_usize);
+    let requests = Arc::new(Requests::default());
     let app = TowerToHyperService::new(app);
     let counted = service_fn(|request| {
-        let under_way = UnderWay::new(&busy);
+        let under_way = UnderWay::new(&requests);
         let answer = app.call(request);
         async move {
             let answer = answer.await;
@@ -97,37 +98,48 @@ async fn connection(
     tokio::select! {
         // A client that breaks off is nobody's concern.
         _ = connection.as_mut() => return,
-        () = idle(requests, limits.head_timeout) => connection.as_mut().graceful_shutdown(),
+        () = idle(&requests, limits.head_timeout) => connection.as_mut().graceful_shutdown(),
         () = stopped(&mut stopping) => connection.as_mut().graceful_shutdown(),
     }
     // Long enough for every answer that is under way; HTTP/2's may wait for their reader for ever.
     let _ = timeout(limits.request_timeout, connection).await;
 }
 
-/// A request of a connection, counted until it is answered.
-struct UnderWay(watch::Sender<usize>);
+/// The requests of a connection.
+#[derive(Default)]
+struct Requests {
+    begun: AtomicU64,
+    under_way: AtomicU64,
+}
+
+/// A request, counted until it is answered.
+struct UnderWay(Arc<Requests>);
 
 impl UnderWay {
-    fn new(busy: &watch::Sender<usize>) -> Self {
-        busy.send_modify(|requests| *requests += 1);
-        Self(busy.clone())
+    fn new(requests: &Arc<Requests>) -> Self {
+        requests.begun.fetch_add(1, Relaxed);
+        requests.under_way.fetch_add(1, Relaxed);
+        Self(Arc::clone(requests))
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.send_modify(|requests| *requests -= 1);
+        self.0.under_way.fetch_sub(1, Relaxed);
     }
 }
 
-/// Is done when no request has been under way for so long. HTTP/1.1 has a limit on that of its own,
-/// which begins only where the first bytes have shown that it is spoken; HTTP/2 has none.
-async fn idle(mut requests: watch::Receiver<usize>, limit: Duration) {
+/// Is done when no request has come for so long, or for twice as long at most after one, and none is
+/// under way. HTTP/1.1 has a limit on that of its own, which begins only where the first bytes have
+/// shown that it is spoken; HTTP/2 has none.
+async fn idle(requests: &Requests, limit: Duration) {
+    let mut seen = 0;
     loop {
-        match timeout(limit, requests.changed()).await {
-            Ok(Ok(())) => {}
-            Err(_) if *requests.borrow() > 0 => {}
-            _ => return,
+        sleep(limit).await;
+        let begun = requests.begun.load(Relaxed);
+        if begun == seen && requests.under_way.load(Relaxed) == 0 {
+            return;
         }
+        seen = begun;
     }
 }
