@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use hallpass::credential::Source;
-use hallpass::{Auth, Inactive};
+use hallpass::{Auth, Inactive, Kind};
 use tonic::Status;
 use tonic::server::{Grpc, UnaryService};
 use tonic_prost::ProstCodec;
@@ -42,14 +42,15 @@ pub(super) struct Whoami {
 }
 
 impl Whoami {
+    /// Only the store's own tokens pass the guard of this server, so that kind and id are there.
     pub(super) fn of(auth: &Auth) -> Self {
         Self {
             client_id: auth.client_id().to_owned(),
             expires_at: auth.expires_at(),
-            kind: auth.kind().as_str().to_owned(),
+            kind: auth.kind().map_or("", Kind::as_str).to_owned(),
             scopes: auth.scopes().map(str::to_owned).collect(),
             source: source(auth).to_owned(),
-            token_id: auth.token_id().to_string(),
+            token_id: auth.token_id().map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }
