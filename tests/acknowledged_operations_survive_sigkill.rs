@@ -100,6 +100,7 @@ fn run_and_kill(root: &Path, kill: usize, dice: &mut Dice, promised: &mut Promis
         openings: 1_000_000,
         large_every: [0, 40][kill % 2],
         buffered: kill % 7 == 6,
+        tokens_max: 0,
     };
     let mut child = workload::command(&[], &root.join("store"), &says, plan)
         .spawn()

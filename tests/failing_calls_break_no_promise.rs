@@ -34,6 +34,7 @@ fn plan(seed: u64) -> Plan {
         openings: 3,
         large_every: 5,
         buffered: seed.is_multiple_of(5),
+        tokens_max: 0,
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// The name of their folder in sled's own. Internal to sled, so a test holds it.
-const FOLDER: &str = "blobs";
+pub(super) const FOLDER: &str = "blobs";
 
 pub(super) struct LargePages {
     folder: PathBuf,

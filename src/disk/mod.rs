@@ -7,6 +7,7 @@ mod files;
 mod large_pages;
 mod nudge;
 pub(crate) mod sled;
+mod snapshot;
 
 use std::io;
 

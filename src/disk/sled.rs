@@ -3,9 +3,10 @@
 //! What it makes up for (sled 0.34.7): `flush` is no fsync on Linux, so our own handle on the
 //! database file is synced after it; damage makes sled panic as often as it makes it err, so every
 //! call into it is caught; whoever waits for a write that failed is left waiting, so calls are looked
-//! after ([`Nudge`]); it never syncs its large pages ([`LargePages`]), and stumbles over what a crash
-//! leaves of its smaller files ([`files`]); its background flusher only logs failures, so it is off.
-//! One transaction a group: thousands of small ones between two flushes stall the next one.
+//! after ([`Nudge`]); it never syncs its large pages ([`LargePages`]), nor the name of its snapshot
+//! ([`snapshot`]), and stumbles over what a crash leaves of its smaller files ([`files`]); its
+//! background flusher only logs failures, so it is off. One transaction a group: thousands of small
+//! ones between two flushes stall the next one.
 
 use std::fs::File;
 use std::io;
@@ -19,6 +20,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError};
 use super::files;
 use super::large_pages::LargePages;
 use super::nudge::Nudge;
+use super::snapshot;
 use super::{Disk, DiskError, Pairs, Tree, Write};
 
 pub(crate) struct SledDisk {
@@ -40,9 +42,9 @@ struct Engine {
 }
 
 impl Engine {
-    fn open(config: &sled::Config) -> Result<Self, DiskError> {
+    fn open(folder: &Path, config: &sled::Config) -> Result<Self, DiskError> {
         const DOING: &str = "opening the database";
-        let db = caught(DOING, || config.open())?;
+        let db = snapshot::made_durable(folder, || caught(DOING, || config.open()))?;
         let (failed, waker) = (config.clone(), db.clone());
         let mut engine = Self {
             db: Some(db),
@@ -134,10 +136,7 @@ impl SledDisk {
             .segment_size(files::segment_bytes(folder, is_unfinished)?)
             .cache_capacity(cache_bytes)
             .flush_every_ms(None);
-        let engine = Engine::open(&config)?;
-        // sled has written a snapshot, and has overwritten or is about to overwrite what only the one
-        // before it needs: the name of the new one must not be lost from here on.
-        files::sync_names(folder).map_err(DiskError::io("syncing the database's folder"))?;
+        let engine = Engine::open(folder, &config)?;
         let disk = Self {
             engine,
             log: File::open(folder.join(files::LOG))

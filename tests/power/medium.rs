@@ -130,7 +130,16 @@ impl Medium {
                 }
                 true
             }
-            Call::Unlink { path } => {
+            // A folder cannot be unlinked: then there is nothing to remove.
+            Call::Unlink { path } | Call::RemoveFolder { path } => {
+                let is_folder = |inode| matches!(self.nodes[inode], Node::Folder { .. });
+                let is_meant = matches!(call, Call::RemoveFolder { .. });
+                if self
+                    .find(path)
+                    .is_some_and(|inode| is_folder(inode) != is_meant)
+                {
+                    return false;
+                }
                 let Some((folder, name)) = self.name(path) else {
                     return false;
                 };
@@ -191,9 +200,10 @@ impl Medium {
             Call::Write { bytes, .. } | Call::WriteAt { bytes, .. } => {
                 self.returned(number, result == bytes.len() as i64)
             }
-            Call::SetLength { .. } | Call::Rename { .. } | Call::Unlink { .. } => {
-                self.returned(number, result == 0)
-            }
+            Call::SetLength { .. }
+            | Call::Rename { .. }
+            | Call::Unlink { .. }
+            | Call::RemoveFolder { .. } => self.returned(number, result == 0),
             Call::Sync { fd } => {
                 let covered = self.covered.remove(&number);
                 if let (Some(covered), Some(open), 0) = (covered, self.open.get(fd), result) {

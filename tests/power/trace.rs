@@ -77,6 +77,9 @@ pub(crate) enum Call {
     MakeFolder {
         path: PathBuf,
     },
+    RemoveFolder {
+        path: PathBuf,
+    },
     Seek {
         fd: i32,
     },
@@ -181,7 +184,9 @@ fn call(name: &str, text: &str) -> Call {
             to: path(3),
         },
         "unlink" => Call::Unlink { path: path(0) },
+        "unlinkat" if flag(2, "AT_REMOVEDIR") => Call::RemoveFolder { path: path(1) },
         "unlinkat" => Call::Unlink { path: path(1) },
+        "rmdir" => Call::RemoveFolder { path: path(0) },
         "mkdir" => Call::MakeFolder { path: path(0) },
         "mkdirat" => Call::MakeFolder { path: path(1) },
         "lseek" => Call::Seek { fd: fd(0) },

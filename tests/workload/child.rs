@@ -127,6 +127,9 @@ impl Worker {
     }
 
     fn step(&mut self, here: Here<'_>) {
+        if self.plan.tokens_max > 0 {
+            return self.replace(here);
+        }
         match self.dice.below(100) {
             0..45 => self.issue(here),
             45..65 => self.revoke(here),

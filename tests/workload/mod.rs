@@ -41,25 +41,38 @@ pub(crate) struct Plan {
     pub(crate) large_every: usize,
     /// Whether issued tokens may wait for the next sync.
     pub(crate) buffered: bool,
+    /// How many tokens each thread lets live: it revokes the others and purges them at once, so that
+    /// sled soon frees what it has just written. 0: as many as there come.
+    pub(crate) tokens_max: usize,
 }
 
 impl Plan {
     fn to_env(self) -> String {
         format!(
-            "{} {} {} {} {} {}",
+            "{} {} {} {} {} {} {}",
             self.seed,
             self.threads,
             self.rounds,
             self.openings,
             self.large_every,
-            u8::from(self.buffered)
+            u8::from(self.buffered),
+            self.tokens_max
         )
     }
 
     fn from_env() -> Self {
         let text = std::env::var(PLAN).unwrap();
         let words: Vec<u64> = text.split(' ').map(|word| word.parse().unwrap()).collect();
-        let [seed, threads, rounds, openings, large_every, buffered] = *words else {
+        let [
+            seed,
+            threads,
+            rounds,
+            openings,
+            large_every,
+            buffered,
+            tokens_max,
+        ] = *words
+        else {
             panic!("{text:?} is no plan");
         };
         Self {
@@ -69,6 +82,7 @@ impl Plan {
             openings: openings as usize,
             large_every: large_every as usize,
             buffered: buffered == 1,
+            tokens_max: tokens_max as usize,
         }
     }
 }

@@ -97,10 +97,23 @@ impl Worker {
         }));
     }
 
-    fn pick(&mut self) -> Option<usize> {
-        let alive: Vec<usize> = (0..self.tokens.len())
+    /// Issues a token for one that goes.
+    pub(super) fn replace(&mut self, here: Here<'_>) {
+        self.issue(here);
+        while self.alive().len() > self.plan.tokens_max {
+            self.revoke(here);
+        }
+        self.purge(here);
+    }
+
+    fn alive(&self) -> Vec<usize> {
+        (0..self.tokens.len())
             .filter(|at| self.tokens[*at].state == State::Alive)
-            .collect();
+            .collect()
+    }
+
+    fn pick(&mut self) -> Option<usize> {
+        let alive = self.alive();
         (!alive.is_empty()).then(|| alive[self.dice.below(alive.len())])
     }
 
