@@ -28,15 +28,18 @@ pub(super) fn made_durable<T>(
     let failed = DiskError::io("letting the database recover");
     let stop = folder.join(large_pages::FOLDER).join(STOP);
     fs::create_dir_all(&stop).map_err(&failed)?;
-    let opened = open();
-    fs::remove_dir(&stop).map_err(&failed)?;
-    files::sync_names(folder).map_err(&failed)?;
-    match opened {
+    match open() {
         Err(DiskError::Io { source, .. }) if is_stopped(&source) => {
+            fs::remove_dir(&stop).map_err(&failed)?;
+            files::sync_names(folder).map_err(&failed)?;
             files::wait_until_free(folder).map_err(&failed)?;
             open()
         }
-        opened => opened,
+        opened => {
+            // What is left of it harms nothing, and the next opening takes it for its own.
+            let _ = fs::remove_dir(&stop);
+            opened
+        }
     }
 }
 

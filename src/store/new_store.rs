@@ -234,9 +234,13 @@ impl NewFolder {
         if let Some(building) = &self.building {
             sync_folder(building).map_err(doing)?;
             fs::rename(building, &self.target).map_err(doing)?;
-            self.building = None;
             let parent = self.target.parent().filter(|path| *path != Path::new(""));
-            sync_folder(parent.unwrap_or(Path::new("."))).map_err(doing)?;
+            if let Err(error) = sync_folder(parent.unwrap_or(Path::new("."))) {
+                // What may be gone after a power cut is not promised, and not left behind either.
+                let _ = fs::rename(&self.target, building);
+                return Err(doing(error));
+            }
+            self.building = None;
         }
         Ok(())
     }
