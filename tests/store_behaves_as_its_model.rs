@@ -1,11 +1,14 @@
 //! Promises 1 to 3 and 6: whatever is done, and however it fails, the store does what a model of a
-//! few lines does. `PROPTEST_CASES` lengthens the run.
+//! few lines does. `PROPTEST_CASES` lengthens the run;
+//! `--nocapture` shows how many steps it took.
 
 mod model;
 
+use std::cell::Cell;
+
 use model::{Machine, Step};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
 #[cfg(not(feature = "jwt"))]
 fn step() -> impl Strategy<Value = Step> {
@@ -49,17 +52,23 @@ fn option<T: Strategy>(value: T) -> impl Strategy<Value = Option<T::Value>> {
     proptest::option::of(value)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
+#[test]
+fn every_history_agrees_with_the_model() {
+    let mut runner = TestRunner::new(ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        source_file: Some(file!()),
         ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn every_history_agrees_with_the_model(steps in proptest::collection::vec(step(), 1..80)) {
+    });
+    let (histories, done) = (Cell::new(0u64), Cell::new(0u64));
+    let outcome = runner.run(&proptest::collection::vec(step(), 1..80), |steps| {
         let mut machine = Machine::new();
         for step in &steps {
             machine.step(step);
+            done.set(done.get() + 1);
         }
-    }
+        histories.set(histories.get() + 1);
+        Ok(())
+    });
+    eprintln!("{} histories of {} steps", histories.get(), done.get());
+    outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }

@@ -17,6 +17,7 @@ use super::large_pages;
 
 /// What stops it: right after its snapshot it removes the files of large pages that were written after
 /// the end of its log, and cannot remove a folder. This is the name of the last page that there can be.
+/// sled logs a warning whenever it finds such files, so it logs one at each opening.
 const STOP: &str = "9223372036854775807";
 
 /// Calls `open`, which lets sled open the database in `folder`, twice: up to the snapshot, and whole.
