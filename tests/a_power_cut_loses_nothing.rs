@@ -340,8 +340,6 @@ fn whatever_a_power_cut_leaves_opens_with_all_that_was_acknowledged() {
         Between,
         Acknowledged,
         Closing,
-        Acknowledged,
-        Between,
     ];
     // The short form has one of each kind of recording, too.
     cut_power(plan, 4, &places);
