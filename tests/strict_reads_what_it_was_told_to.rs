@@ -94,6 +94,23 @@ fn nothing_else_is_read() {
 }
 
 #[test]
+fn a_name_that_others_read_as_ours_is_no_name_of_another() -> Result<(), NotAName> {
+    let profile = named()?;
+    let of = |line: &str| read(&profile, Request::new(&[("cookie", line)])).map(|found| found.0);
+    // En quad, next line, no-break space: what `strip` and `trim` cut by Unicode's rules.
+    for space in ["\u{2000}", "\u{85}", "\u{a0} \u{a0}"] {
+        for name in [format!("{space}sid"), format!("sid{space}")] {
+            let twice = of(&format!("sid=a; {name}=b"));
+            assert_eq!(twice, Err(Inactive::Ambiguous));
+            assert_eq!(of(&format!("{name}=b")), Err(Inactive::Malformed));
+        }
+        assert_eq!(of(&format!("sid=a; {space}sidx=b")), Ok("a".to_owned()));
+    }
+    assert_eq!(of("sid=a; b=\u{e9}"), Ok("a".to_owned()));
+    Ok(())
+}
+
+#[test]
 fn grpc_has_neither_cookies_nor_a_query() -> Result<(), NotAName> {
     let headers = [("cookie", "sid=a")];
     let request = Request::new(&headers)

@@ -19,6 +19,18 @@ pub(super) fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         .map(|(name, value)| (trim(name), trim(value)))
 }
 
+/// The name that others may read: Django and the crate `cookie`, say, cut Unicode's white space
+/// around it, and browsers send a cookie whose name begins so under prefixes such as `__Host-` too.
+/// Octets beyond ASCII and spaces go from its ends, since that white space is among them.
+pub(super) fn name_to_others(name: &[u8]) -> &[u8] {
+    let is_cut = |b: &u8| !b.is_ascii() || matches!(b, b' ' | b'\t');
+    let start = name.iter().position(|b| !is_cut(b));
+    let end = name.iter().rposition(|b| !is_cut(b));
+    start
+        .zip(end)
+        .map_or(&[], |(start, end)| &name[start..=end])
+}
+
 /// Whether all fields together stay within the limits, which is asked before they are read.
 pub(super) fn fit<'r>(lines: impl Iterator<Item = &'r [u8]>) -> bool {
     let (mut bytes, mut cookies) = (0, 0);

@@ -59,6 +59,8 @@ impl Profile {
     /// RFC 9110 section 11.4 (any case, 1*SP, token68), RFC 6750, RFC 7617 (canonical base64,
     /// UTF-8, no control characters), RFC 6265 (cookie-octets), RFC 3986 (percent-decoded once,
     /// a bare `+` refused). What stands there twice is refused, and so are credentials in two places.
+    /// A cookie whose name others would read as ours, cutting white space that is not ASCII, counts as
+    /// one that stands there too.
     #[must_use]
     pub fn strict() -> Self {
         Self::new(System::Strict, &[], &[])

@@ -192,15 +192,16 @@ fn in_cookies<'r, H: Headers + ?Sized>(
     check_cookies(request, "cookie")?;
     let ours = |name: &[u8]| profile.cookies.iter().any(|c| c.as_bytes() == name);
     // HTTP/2 may send each cookie in a field of its own (RFC 9113 section 8.2.3).
-    let mut values = request
+    let mut cookies = request
         .headers
         .values("cookie")
         .flat_map(cookie::pairs)
-        .filter(|(name, _)| ours(name))
-        .map(|(_, value)| value);
-    match (values.next(), values.next()) {
+        .filter(|(name, _)| ours(cookie::name_to_others(name)));
+    match (cookies.next(), cookies.next()) {
+        (None, _) => Ok(None),
         (Some(_), Some(_)) => Err(Refusal::repeated(Place::Cookie)),
-        (value, _) => Ok(value.map(Spot::Cookie)),
+        (Some((name, value)), None) if ours(name) => Ok(Some(Spot::Cookie(value))),
+        (Some(_), None) => Err(Refusal::malformed(Place::Cookie)),
     }
 }
 
