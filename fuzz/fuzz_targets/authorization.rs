@@ -2,6 +2,8 @@
 //! every other profile that accepts the same text reads the same credential.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hallpass::credential::{Credential, Profile, Request, Scheme, Scratch};
@@ -28,8 +30,19 @@ fn read(profile: &Profile, value: &[u8]) -> Option<(Read, Scheme)> {
     }
 }
 
+static STRICT: LazyLock<Profile> = LazyLock::new(Profile::strict);
+static OTHERS: LazyLock<[Profile; 5]> = LazyLock::new(|| {
+    [
+        Profile::flipt(),
+        Profile::flipt_jwt(),
+        Profile::frontier(),
+        Profile::frappe(),
+        Profile::wispr(),
+    ]
+});
+
 fuzz_target!(|value: &[u8]| {
-    let Some((credential, scheme)) = read(&Profile::strict(), value) else {
+    let Some((credential, scheme)) = read(&STRICT, value) else {
         return;
     };
     let canonical = match &credential {
@@ -39,16 +52,10 @@ fuzz_target!(|value: &[u8]| {
         }
         Read::Pair(id, secret) => format!("token {id}:{secret}").into_bytes(),
     };
-    let again = read(&Profile::strict(), &canonical);
+    let again = read(&STRICT, &canonical);
     assert_eq!(again.as_ref(), Some(&(credential, scheme)));
-    for profile in [
-        Profile::flipt(),
-        Profile::flipt_jwt(),
-        Profile::frontier(),
-        Profile::frappe(),
-        Profile::wispr(),
-    ] {
-        if let Some(theirs) = read(&profile, &canonical) {
+    for profile in &*OTHERS {
+        if let Some(theirs) = read(profile, &canonical) {
             assert_eq!(Some(theirs), again, "{profile:?}");
         }
     }

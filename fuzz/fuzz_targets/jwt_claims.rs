@@ -2,31 +2,35 @@
 //! the plainest reading of the rule.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use hallpass::jwt::{Algorithm, Expect, KeySet, SigningKey, verify};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::from_secret_bytes(Algorithm::Hs256, &[7; 32]).unwrap());
+static KEYS: LazyLock<KeySet> = LazyLock::new(|| KeySet::from(KEY.verifying_key().clone()));
+
 fuzz_target!(|input: (u64, u64, &[u8])| {
     let (now, leeway, payload) = input;
-    let key = SigningKey::from_secret_bytes(Algorithm::Hs256, &[7; 32]).unwrap();
-    let keys = KeySet::from(key.verifying_key().clone());
-    let Ok(token) = key.sign_payload("JWT", payload) else {
+    let Ok(token) = KEY.sign_payload("JWT", payload) else {
         return;
     };
     let _ = verify(
         token.as_bytes(),
-        &keys,
+        &KEYS,
         &Expect::flipt().leeway_secs(leeway),
         now,
     );
     let _ = verify(
         token.as_bytes(),
-        &keys,
+        &KEYS,
         &Expect::new().leeway_secs(leeway),
         now,
     );
     let expect = Expect::new();
-    let Ok(verified) = verify(token.as_bytes(), &keys, &expect, now) else {
+    let Ok(verified) = verify(token.as_bytes(), &KEYS, &expect, now) else {
         return;
     };
 
@@ -49,9 +53,9 @@ fuzz_target!(|input: (u64, u64, &[u8])| {
         verified.subject()
     );
     // What was read can be written, signed and read again: the same names, the same times.
-    let again = key.sign_payload("JWT", verified.to_json().to_string().as_bytes());
+    let again = KEY.sign_payload("JWT", verified.to_json().to_string().as_bytes());
     let Ok(again) = again else { return };
-    let again = verify(again.as_bytes(), &keys, &expect, now).unwrap();
+    let again = verify(again.as_bytes(), &KEYS, &expect, now).unwrap();
     assert_eq!(again.expires_at(), verified.expires_at());
     let names =
         |claims: Value| -> Vec<String> { claims.as_object().unwrap().keys().cloned().collect() };

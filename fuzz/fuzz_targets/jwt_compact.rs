@@ -4,23 +4,27 @@
 //! a few bytes of that token are then replaced by its own.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hallpass::jwt::{Algorithm, KeySet, SigningKey, embedded_id, verify_jws};
 use libfuzzer_sys::fuzz_target;
 
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::from_secret_bytes(Algorithm::Hs256, &[7; 32]).unwrap());
+static KEYS: LazyLock<KeySet> = LazyLock::new(|| KeySet::from(KEY.verifying_key().clone()));
+
 fuzz_target!(|input: (&[u8], u16, &[u8])| {
     let (payload, place, patch) = input;
-    let key = SigningKey::from_secret_bytes(Algorithm::Hs256, &[7; 32]).unwrap();
-    let keys = KeySet::from(key.verifying_key().clone());
-    assert!(verify_jws(payload, &keys).is_err(), "forged");
+    assert!(verify_jws(payload, &KEYS).is_err(), "forged");
     let _ = embedded_id(payload);
 
-    let Ok(good) = key.sign_payload("JWT", payload) else {
+    let Ok(good) = KEY.sign_payload("JWT", payload) else {
         return;
     };
     assert_eq!(
-        verify_jws(good.as_bytes(), &keys).unwrap().as_bytes(),
+        verify_jws(good.as_bytes(), &KEYS).unwrap().as_bytes(),
         payload
     );
     let mut bad = good.clone().into_bytes();
@@ -28,7 +32,7 @@ fuzz_target!(|input: (&[u8], u16, &[u8])| {
         *slot = byte;
     }
     if bad != good.as_bytes() {
-        assert!(verify_jws(&bad, &keys).is_err(), "a second spelling");
+        assert!(verify_jws(&bad, &KEYS).is_err(), "a second spelling");
     }
 
     // The id found in place is the one that decoding the whole payload finds there.

@@ -2,6 +2,8 @@
 //! percent-encoded, and Frappe's form decoder sees the same value.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use hallpass::credential::{Credential, Profile, Request, Scratch};
 use libfuzzer_sys::fuzz_target;
 
@@ -15,24 +17,25 @@ fn read(profile: &Profile, query: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+static STRICT: LazyLock<Profile> = LazyLock::new(|| Profile::strict().query("k").unwrap());
+static BARE: LazyLock<Profile> = LazyLock::new(|| STRICT.clone().query_bare(true));
+static FRAPPE: LazyLock<Profile> = LazyLock::new(|| Profile::frappe().query("k").unwrap());
+
 fuzz_target!(|query: &[u8]| {
-    let strict = Profile::strict().query("k").unwrap();
-    let Some(text) = read(&strict, query) else {
+    let Some(text) = read(&STRICT, query) else {
         return;
     };
     let encoded: String = text.iter().map(|b| format!("%{b:02x}")).collect();
     let canonical = format!("k=Bearer%20{encoded}");
     if canonical.len() <= hallpass::credential::QUERY_BYTES_MAX {
-        assert_eq!(read(&strict, canonical.as_bytes()).as_ref(), Some(&text));
-        let bare = strict.clone().query_bare(true);
+        assert_eq!(read(&STRICT, canonical.as_bytes()).as_ref(), Some(&text));
         let alone = format!("k={encoded}");
-        assert_eq!(read(&bare, alone.as_bytes()).as_ref(), Some(&text));
-        let frappe = Profile::frappe().query("k").unwrap();
+        assert_eq!(read(&BARE, alone.as_bytes()).as_ref(), Some(&text));
         if text != b"Guest" {
-            assert_eq!(read(&frappe, alone.as_bytes()).as_ref(), Some(&text));
+            assert_eq!(read(&FRAPPE, alone.as_bytes()).as_ref(), Some(&text));
         }
     }
     let query = query.strip_prefix(b"?").unwrap_or(query);
     let twice = format!("k=Bearer%20x&{}", String::from_utf8_lossy(query));
-    assert_eq!(read(&strict, twice.as_bytes()), None);
+    assert_eq!(read(&STRICT, twice.as_bytes()), None);
 });
