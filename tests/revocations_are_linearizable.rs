@@ -77,7 +77,7 @@ struct Tally {
     must_be_active: AtomicU64,
     must_be_refused: AtomicU64,
     may_be_either: AtomicU64,
-    kills: AtomicU64,
+    deaths: AtomicU64,
     broken: Mutex<Option<String>>,
 }
 
@@ -227,12 +227,13 @@ impl<'a> Round<'a> {
             _ => drop(self.store.expire(shown.id, 1).unwrap()),
         }
         self.raise(shown.client, token, DEAD);
-        self.tally.kills.fetch_add(1, Ordering::Relaxed);
     }
 
     fn raise(&self, client: usize, token: &Token, certain: u8) {
         let _held = self.clients[client].kills.lock().unwrap();
-        token.certain.fetch_max(certain, Ordering::AcqRel);
+        let was = token.certain.fetch_max(certain, Ordering::AcqRel);
+        let dies = certain == DEAD && was != DEAD;
+        self.tally.deaths.fetch_add(dies.into(), Ordering::Relaxed);
     }
 
     /// All tokens of some clients die of `call`, but for those that are issued meanwhile.
@@ -256,8 +257,10 @@ impl<'a> Round<'a> {
         }
         call();
         for token in dying {
-            token.certain.fetch_max(DEAD, Ordering::AcqRel);
-            self.tally.kills.fetch_add(1, Ordering::Relaxed);
+            let was = token.certain.fetch_max(DEAD, Ordering::AcqRel);
+            self.tally
+                .deaths
+                .fetch_add((was != DEAD).into(), Ordering::Relaxed);
         }
         for &client in clients {
             self.clients[client].kills.lock().unwrap().running -= 1;
@@ -332,15 +335,15 @@ fn every_answer_is_certain_or_concurrent() {
     let (done, tally) = play(validates, |validator| {
         move |text: &str| validator.validate(text).map(drop)
     });
-    let [active, refused, either, kills] = [
+    let [active, refused, either, deaths] = [
         tally.must_be_active,
         tally.must_be_refused,
         tally.may_be_either,
-        tally.kills,
+        tally.deaths,
     ]
     .map(AtomicU64::into_inner);
     println!(
-        "{done} validations against {kills} deaths in {:.0} s: {active} had to be active, {refused} \
+        "{done} validations against {deaths} deaths in {:.0} s: {active} had to be active, {refused} \
          refused, {either} were concurrent",
         began.elapsed().as_secs_f64()
     );
