@@ -49,8 +49,8 @@ mod mapped {
                 .map_anon()
                 .map_err(|_| NoMemory)?;
             let start = map.as_ptr().align_offset(CHUNK_BYTES);
-            // Refused where huge pages are switched off; then small ones serve.
-            #[cfg(target_os = "linux")]
+            // Refused where huge pages are switched off; then small ones serve. Miri has none.
+            #[cfg(all(target_os = "linux", not(miri)))]
             let _ = map.advise_range(memmap2::Advice::HugePage, start, bytes);
             Self::of_map(map, start, bytes)
         }

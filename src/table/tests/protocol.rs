@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64 as Counter;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
@@ -54,18 +54,22 @@ fn check(name: &str, model: impl Fn() + Send + Sync + 'static) {
     };
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(number("LOOM_MAX_PREEMPTIONS", 4) as usize);
-    builder.max_duration = Some(Duration::from_secs(number("HALLPASS_LOOM_SECS", 20)));
+    let most = Duration::from_secs(number("HALLPASS_LOOM_SECS", 20));
+    builder.max_duration = Some(most);
     builder.max_branches = 10_000;
     let count = Arc::new(Counter::new(0));
     let counted = Arc::clone(&count);
+    let began = Instant::now();
     builder.check(move || {
         counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         model();
     });
-    println!(
-        "{name}: {} schedules",
-        count.load(std::sync::atomic::Ordering::Relaxed)
-    );
+    let end = match began.elapsed() < most {
+        true => "which is all",
+        false => "and stopped",
+    };
+    let count = count.load(std::sync::atomic::Ordering::Relaxed);
+    println!("{name}: {count} schedules, {end}");
 }
 
 /// Looks until an attempt succeeds, as [`crate::table::Table::get`] does. `layouts` are all that
