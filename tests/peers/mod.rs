@@ -66,7 +66,7 @@ fn trim(value: &[u8]) -> &[u8] {
 }
 
 /// A value of `Authorization`.
-pub fn check_authorization(value: &[u8]) -> bool {
+pub(crate) fn check_authorization(value: &[u8]) -> bool {
     let Some((read, scheme)) = strict(&[("authorization", value)], b"") else {
         return false;
     };
@@ -88,7 +88,7 @@ pub fn check_authorization(value: &[u8]) -> bool {
 }
 
 /// A line of `Cookie`.
-pub fn check_cookie(line: &[u8]) -> bool {
+pub(crate) fn check_cookie(line: &[u8]) -> bool {
     let Some((Read::Token(text), _)) = strict(&[("cookie", line)], b"") else {
         return false;
     };
@@ -114,7 +114,7 @@ pub fn check_cookie(line: &[u8]) -> bool {
 }
 
 /// A query, with its question mark or without.
-pub fn check_query(query: &[u8]) -> bool {
+pub(crate) fn check_query(query: &[u8]) -> bool {
     let Some((Read::Token(text), _)) = strict(&[], query) else {
         return false;
     };

@@ -1,8 +1,8 @@
 //! Every schedule of the protocol, within bounds, under the reorderings that its memory orders allow.
 //!
 //! Run it with `RUSTFLAGS="--cfg hallpass_loom" cargo test --release --lib protocol -- --nocapture`. How many
-//! times a schedule may take a thread off at an unforced point is `LOOM_MAX_PREEMPTIONS`, 4 unless
-//! set; each model stops after `HALLPASS_LOOM_SECS` seconds, 20 unless set, if it is not done.
+//! times a schedule may take a thread off at an unforced point is `LOOM_MAX_PREEMPTIONS`, 6 unless
+//! set; each model stops after `HALLPASS_LOOM_SECS` seconds, 120 unless set, if it is not done, and says so.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64 as Counter;
@@ -53,8 +53,8 @@ fn check(name: &str, model: impl Fn() + Send + Sync + 'static) {
             .unwrap_or(default)
     };
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(number("LOOM_MAX_PREEMPTIONS", 4) as usize);
-    let most = Duration::from_secs(number("HALLPASS_LOOM_SECS", 20));
+    builder.preemption_bound = Some(number("LOOM_MAX_PREEMPTIONS", 6) as usize);
+    let most = Duration::from_secs(number("HALLPASS_LOOM_SECS", 120));
     builder.max_duration = Some(most);
     builder.max_branches = 10_000;
     let count = Arc::new(Counter::new(0));
