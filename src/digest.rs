@@ -18,7 +18,7 @@ pub(crate) const BLOCK_BYTES: usize = 64;
 pub(crate) const LANES: usize = 16;
 
 // The flags of BLAKE3 (section 2.1 of its paper), and those of a message of one block.
-const CHUNK_START: u8 = 1 << 0;
+const CHUNK_START: u8 = 1;
 const CHUNK_END: u8 = 1 << 1;
 const ROOT: u8 = 1 << 3;
 const KEYED_HASH: u8 = 1 << 4;

@@ -30,19 +30,23 @@ impl fmt::Debug for Secret {
 }
 
 /// Random base62 characters, straight from the operating system.
-///
-/// Bytes of 248 and above are thrown away, so that every character is equally likely.
 pub(crate) fn random_base62(text: &mut String, characters: usize) -> std::io::Result<()> {
     let mut random = Zeroizing::new([0u8; 64]);
     let mut missing = characters;
     while missing > 0 {
         fill_random(&mut *random)?;
-        for byte in random.iter().filter(|byte| **byte < 248).take(missing) {
-            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
+        for character in random.iter().filter_map(character_of).take(missing) {
+            text.push(character);
             missing -= 1;
         }
     }
     Ok(())
+}
+
+/// The base62 character that a random byte stands for. Bytes of 248 and above stand for none, so
+/// that every character is equally likely.
+fn character_of(byte: &u8) -> Option<char> {
+    (*byte < 248).then(|| char::from(ALPHABET[usize::from(byte % 62)]))
 }
 
 /// Fills `bytes` from the operating system.
@@ -76,5 +80,13 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 62);
+    }
+
+    #[test]
+    fn every_character_is_equally_likely() {
+        for wanted in ALPHABET {
+            let bytes = (0..=255).filter(|byte| character_of(byte) == Some(char::from(*wanted)));
+            assert_eq!(bytes.count(), 4, "{wanted}");
+        }
     }
 }

@@ -155,6 +155,13 @@ mod tests {
     }
 
     #[test]
+    fn logs_and_json_show_the_text() {
+        let text = TokenId::MAX.to_string();
+        assert_eq!(format!("{:?}", TokenId::MAX), format!("TokenId({text})"));
+        assert_eq!(serde_json::json!(TokenId::MAX), text);
+    }
+
+    #[test]
     fn what_is_not_an_id_is_refused() {
         for text in [
             "",

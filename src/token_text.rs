@@ -145,6 +145,23 @@ mod tests {
     }
 
     #[test]
+    fn a_right_checksum_makes_no_token_of_another_text() {
+        let well_formed = |prefix: &str, id: &[u8; 11], secret: &str| {
+            let head = [prefix.as_bytes(), id, secret.as_bytes()].concat();
+            is_well_formed(&[&head[..], &checksum(&head)].concat())
+        };
+        let secret = "s".repeat(SECRET_BYTES);
+        let max = ID_TEXT_MAX;
+        assert!(well_formed("hp_", &max, &secret));
+        assert!(well_formed("abcdefghijk_", &max, &secret));
+        for prefix in ["", "_", "hp", "hp-", "HP_", "2k_", "hp__", "abcdefghijkl_"] {
+            assert!(!well_formed(prefix, &max, &secret), "{prefix}");
+        }
+        assert!(!well_formed("hp_", b"LygHa16AHYF", &secret), "61 bits");
+        assert!(!well_formed("hp_", &max, &secret.replacen('s', "-", 1)));
+    }
+
+    #[test]
     fn the_checksum_is_pinned_by_a_known_answer() {
         // CRC-32 of "123456789" is 0xCBF43926.
         assert_eq!(&checksum(b"123456789"), b"3jZRME");
