@@ -289,3 +289,58 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token_id::TokenId;
+
+    /// An epoch is the least id alive: of the store, and of a client, disabled or not.
+    #[test]
+    fn an_epoch_spares_its_own_id() {
+        let live = Live::new(
+            &DigestKey::from_bytes([7; 32]),
+            StoreClock::System,
+            0,
+            0,
+            #[cfg(feature = "jwt")]
+            Keyring::new(None, None, 0, 0),
+        )
+        .unwrap();
+        let grant = Grant {
+            client: 0,
+            scopes: 0,
+            kind: 0,
+            not_before: 0,
+            key: 0,
+        };
+        let grant = live.grants.intern(grant).unwrap();
+        let verdict = |id: u64| {
+            let entry = Entry {
+                digest: Digest::ZERO.in_memory(),
+                id: TokenId::from_u64(id).unwrap(),
+                expires_at: u32::MAX,
+                grant,
+                revoked: false,
+                deferred: false,
+                placed_by_digest: false,
+            };
+            assert_eq!(
+                live.is_revoked(&entry),
+                id < live.client_epoch(&entry).max(live.epoch())
+            );
+            live.judge(&entry)
+        };
+        live.raise_epoch(5);
+        assert_eq!(verdict(4), Err(Inactive::Revoked));
+        assert_eq!(verdict(5), Ok(()));
+        live.raise_epoch(3);
+        assert_eq!(verdict(4), Err(Inactive::Revoked), "an epoch fell");
+        live.grants.set_least_alive(grant, 7);
+        assert_eq!(verdict(6), Err(Inactive::Revoked));
+        assert_eq!(verdict(7), Ok(()));
+        live.grants.set_least_alive(grant, 7 | CLIENT_DISABLED);
+        assert_eq!(verdict(6), Err(Inactive::Revoked));
+        assert_eq!(verdict(7), Err(Inactive::ClientDisabled));
+    }
+}

@@ -151,6 +151,7 @@ mod tests {
             assert!(low.to_text() < high.to_text());
             assert_eq!(TokenId::from_text(&low.to_text()), Some(low));
             assert_eq!(high.to_string().parse(), Ok(high));
+            assert_eq!(high.as_u64(), pair[1]);
         }
     }
 
@@ -186,6 +187,11 @@ mod tests {
         assert_eq!(last.0, TokenId::MAX.0 - 1);
         for last in [last, TokenId::MAX] {
             assert_eq!(TokenId::next(last, u64::MAX), None);
+        }
+        let last_ms = EPOCH_MS + (1 << 41) - 1;
+        for beyond in [last_ms + 1, u64::MAX] {
+            let id = TokenId::next(TokenId::ZERO, beyond).unwrap();
+            assert_eq!(id.issued_at_ms(), last_ms);
         }
     }
 }
