@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hallpass::{Clock, Error, Inactive, NewToken, Options, Revocation, Store};
+use hallpass::{Clock, Error, Inactive, NewToken, Options, Oversize, Revocation, Store};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -306,6 +306,29 @@ fn a_token_is_active_until_the_second_before_it_expires() {
     }
 }
 
+#[test]
+fn a_token_with_the_longest_prefix_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Options::new().prefix("abcdefghijk").open(dir.path());
+    let store = store.unwrap();
+    let issued = store.issue(NewToken::new("c").never_expires()).unwrap();
+    assert_eq!(issued.secret.expose().len(), 63);
+    assert!(store.validator().validate(issued.secret.expose()).is_ok());
+}
+
+#[test]
+fn a_text_of_over_8_kib_is_not_looked_up() {
+    let (_dir, store, _clock) = store();
+    for (bytes, want) in [
+        (8 * 1024, Inactive::Format),
+        (8 * 1024 + 1, Inactive::TooLarge(Oversize::Field)),
+        (16 * 1024, Inactive::TooLarge(Oversize::Field)),
+    ] {
+        let refused = store.validator().validate("x".repeat(bytes)).unwrap_err();
+        assert_eq!(refused, want, "{bytes}");
+    }
+}
+
 /// Texts of the five systems, as `tests/cases/token_vectors.json` has them, are well-kept secrets
 /// here too, unless they are weak.
 #[test]
@@ -313,6 +336,8 @@ fn secrets_of_other_systems_can_be_brought_along() {
     let (_dir, store, _clock) = store();
     let cases: Vec<serde_json::Value> =
         serde_json::from_str(include_str!("cases/token_vectors.json")).unwrap();
+    let noise = || store.validator().validate("no such secret").unwrap_err();
+    assert_eq!(noise(), Inactive::Format);
     let (mut taken, mut weak) = (0, 0);
     for case in &cases {
         let Some(text) = case["token"].as_str().or(case["secret"].as_str()) else {
@@ -330,4 +355,6 @@ fn secrets_of_other_systems_can_be_brought_along() {
         }
     }
     assert!(taken >= 4 && weak >= 4, "taken {taken}, refused {weak}");
+    // Where secrets are chosen, any text might be one.
+    assert_eq!(noise(), Inactive::NotFound);
 }
