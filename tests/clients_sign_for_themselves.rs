@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hallpass::jwt::{Algorithm, SigningKey, VerifyingKey};
-use hallpass::{Clock, Error, Inactive, NewToken, Options, Store};
+use hallpass::{Clock, Error, Inactive, NewToken, Options, Oversize, Store};
 
 const START: u64 = 1_800_000_000;
 const AUD: &str = "https://issuer.example/token";
@@ -150,11 +150,11 @@ fn an_assertion_says_who_for_whom_and_until_when() {
     let other = if &text[at..=at] == "A" { "B" } else { "A" };
     forged.replace_range(at..=at, other);
     assert!(verdict(&store, &forged).is_some());
-    let too_long = "a".repeat(8193);
-    assert!(matches!(
-        verdict(&store, &too_long),
-        Some(Inactive::TooLarge(_))
-    ));
+    let too_large = Some(Inactive::TooLarge(Oversize::Field));
+    assert_ne!(verdict(&store, &"a".repeat(8 * 1024)), too_large);
+    for bytes in [8 * 1024 + 1, 16 * 1024] {
+        assert_eq!(verdict(&store, &"a".repeat(bytes)), too_large);
+    }
 
     // A token of the store is no assertion, nor does a client's key sign tokens.
     store.generate_signing_key(Algorithm::EdDsa).unwrap();

@@ -207,6 +207,10 @@ fn client_secrets_rotate_with_overlap_and_die_with_their_client() {
     assert!(is_ok(next.secret.expose()));
     store.revoke_all("service-1").unwrap();
     assert!(!is_ok(next.secret.expose()));
+    store.close().unwrap();
+    let closed = validator.validate_pair("service-1", next.secret.expose());
+    assert_eq!(closed.unwrap_err(), Inactive::Unavailable);
+    assert_eq!(format!("{validator:?}"), "Validator");
 }
 
 /// life-fro-4. Difference: a limit on tokens per client is the store's, and validation writes nothing.

@@ -83,6 +83,31 @@ fn every_place_is_read() -> Result<(), NotAName> {
 }
 
 #[test]
+fn a_place_alone_is_read_and_never_picked() -> Result<(), NotAName> {
+    let strict = Profile::strict;
+    for profile in [
+        strict().cookie("sid")?,
+        strict().query("key")?,
+        strict().api_key_header("X-API-Key")?,
+        strict().subprotocol(true),
+    ] {
+        let mut headers = vec![
+            ("cookie", "sid=a"),
+            ("x-api-key", "a"),
+            ("sec-websocket-protocol", "bearer, a"),
+        ];
+        let of = |headers: &Vec<_>| {
+            let request = Request::new(headers).query("key=Bearer%20a");
+            read(&profile, request.transport(Transport::WebSocket)).map(|(text, ..)| text)
+        };
+        assert_eq!(of(&headers).as_deref(), Ok("a"), "{profile:?}");
+        headers.push(("authorization", "Bearer b"));
+        assert_eq!(of(&headers), Err(Inactive::Ambiguous), "{profile:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn nothing_else_is_read() {
     let headers = [
         ("cookie", "sid=a"),
@@ -227,4 +252,7 @@ fn debug_does_not_leak_what_was_found() {
     let told = profile.explain(&request, &mut scratch);
     let printed = format!("{told:?} {:?} {request:?}", told.credential());
     assert!(told.token().as_deref() == Some("hunter2") && !printed.contains("hunter2"));
+    for name in ["Explanation {", "Some(Token {", "Request {"] {
+        assert!(printed.contains(name), "{printed}");
+    }
 }

@@ -45,13 +45,13 @@ pub(super) fn decode(text: &[u8], spare: Spare, scratch: &mut Scratch) -> Result
     };
     let whole = 3 * groups.len();
     let room = scratch.room(whole + 3)?;
-    if 4 * groups.len() < LANES_PAY_FROM {
-        decode_groups(groups, room)?;
-    } else {
+    if lanes_pay(groups) {
         let out = Out::from_slice(&mut room[..whole]);
         STANDARD_NO_PAD
             .decode(groups.as_flattened(), out)
             .map_err(|_| NotBase64)?;
+    } else {
+        decode_groups(groups, room)?;
     }
     let (group, pads) = match *last {
         [a, b, b'=', b'='] => ([a, b, b'A', b'A'], 2),
@@ -68,8 +68,11 @@ pub(super) fn decode(text: &[u8], spare: Spare, scratch: &mut Scratch) -> Result
     Ok(())
 }
 
-/// From here on `base64-simd` reads 32 digits at once; less it reads as we do.
-const LANES_PAY_FROM: usize = 38;
+/// From 38 digits on `base64-simd` reads 32 at once; less it reads as we do.
+#[inline(always)]
+fn lanes_pay(groups: &[[u8; 4]]) -> bool {
+    4 * groups.len() >= 38
+}
 
 /// Two groups at a time, written as eight bytes of which the last two are overwritten by what
 /// follows: `room` has three bytes more than the groups need.

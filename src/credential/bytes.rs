@@ -225,6 +225,7 @@ mod tests {
         for b in 0..=255u8 {
             assert_eq!(has_control(&[b]), (b < 32 && b != 9) || b == 127, "{b}");
             assert_eq!(is_token68(&[b]), all(&[b], TOKEN68), "{b}");
+            assert_eq!(is_text(&[b]), all(&[b], PRINTABLE), "{b}");
         }
     }
 
@@ -251,6 +252,8 @@ mod tests {
                 text[at] = 0;
                 assert!(!is_token68(&text) && has_control(&text));
                 assert_eq!(position(&text, b':'), None);
+                text[(at + 1) % len] = 0;
+                assert!(!is_token68(&text) && has_control(&text));
             }
         }
     }

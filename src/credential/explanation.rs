@@ -51,7 +51,7 @@ impl<'a> Explanation<'a> {
     #[must_use]
     pub fn scheme(&self) -> Option<Cow<'a, str>> {
         self.scheme
-            .map(|sent| latin1(&sent[..sent.len().min(SCHEME_BYTES_MAX)]))
+            .map(|sent| latin1(&sent[..sent.len().min(SCHEME_BYTES_MAX)]).into())
     }
 
     /// Where it stood: `authorization`, `cookie`, `query`, `subprotocol`, or the name of the
@@ -67,7 +67,7 @@ impl<'a> Explanation<'a> {
     pub fn token(&self) -> Option<Cow<'a, str>> {
         self.token.map(|text| match std::str::from_utf8(text) {
             Ok(text) if self.decoded => Cow::Borrowed(text),
-            _ => latin1(text),
+            _ => latin1(text).into(),
         })
     }
 
@@ -110,9 +110,25 @@ impl fmt::Debug for Explanation<'_> {
 }
 
 /// One character a byte, as header fields have it.
-fn latin1(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if text.is_ascii() => Cow::Borrowed(text),
-        _ => Cow::Owned(bytes.iter().map(|&b| char::from(b)).collect()),
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&b| char::from(b)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::credential::{Profile, Request, Scratch};
+
+    #[test]
+    fn what_was_decoded_is_utf_8_and_what_was_sent_is_latin_1() {
+        let mut scratch = Scratch::new();
+        let mut told = |headers: [(&str, &str); 1]| {
+            let profile = Profile::frappe();
+            let told = profile.explain(&Request::new(&headers), &mut scratch);
+            told.token().map(|text| text.into_owned())
+        };
+        let decoded = told([("cookie", "sid=%C3%A9")]);
+        assert_eq!(decoded.as_deref(), Some("\u{e9}"));
+        let sent = told([("authorization", "Bearer \u{e9}")]);
+        assert_eq!(sent.as_deref(), Some("\u{c3}\u{a9}"));
     }
 }

@@ -232,6 +232,12 @@ mod tests {
     }
 
     #[test]
+    fn an_escaped_quote_ends_no_string() {
+        let c = claims(r#"{"a":"\\\",\"jti\":\"x","token_id":"y"}"#).unwrap();
+        assert!(c.has_token_id && !c.has_jti);
+    }
+
+    #[test]
     fn deep_nesting_takes_no_stack() {
         let deep = format!(
             "{{\"a\":{}{},\"jti\":\"x\"}}",
@@ -251,6 +257,7 @@ mod tests {
             "a",
             "a.b",
             "..",
+            ".eyJhIjoxfQ.c2ln",
             "eyJhIjoxfQ.eyJhIjoxfQ.c2ln.x",
             "eyJhIjoxfQ.eyJh IjoxfQ.c2ln",
             "eyJhIjoxfQ.bad.c2ln",
