@@ -1,8 +1,8 @@
 //! Where a system's reading of a request is a hole, its profile refuses: each difference that the
 //! rustdoc of the profiles names.
 
-use hallpass::Inactive;
-use hallpass::credential::{Outcome, Profile, Request, Scratch};
+use hallpass::credential::{Outcome, Profile, QUERY_BYTES_MAX, Request, Scratch, Transport};
+use hallpass::{Inactive, Oversize};
 
 const PAT: &str = "Bearer fpt_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
@@ -139,5 +139,82 @@ fn the_strict_profile_never_picks() {
             want,
             "{headers:?} {query}"
         );
+    }
+}
+
+/// Why a request is refused, if it is.
+fn refused(profile: &Profile, headers: &[(&str, &str)], query: &str) -> Option<Inactive> {
+    let request = Request::new(headers).query(query);
+    let request = request.transport(Transport::WebSocket);
+    profile.find(&request, &mut Scratch::new()).err()
+}
+
+#[test]
+fn what_is_too_long_is_refused_unread() {
+    // Frappe's server counts the name of the field and the end of the line.
+    for (profile, bytes_max) in [(Profile::flipt(), 8192), (Profile::frappe(), 8190 - 17)] {
+        for (bytes, want) in [
+            (bytes_max, None),
+            (bytes_max + 1, Some(Inactive::TooLarge(Oversize::Field))),
+            (2 * bytes_max, Some(Inactive::TooLarge(Oversize::Field))),
+        ] {
+            let value = format!("Bearer {}", "a".repeat(bytes - 7));
+            let headers = [("authorization", value.as_str())];
+            assert_eq!(refused(&profile, &headers, ""), want, "{profile:?} {bytes}");
+        }
+    }
+    for (profile, query) in [
+        (Profile::frappe(), "sid=a&b="),
+        (Profile::wispr(), "api_key=fl-a&b="),
+    ] {
+        for (bytes, want) in [
+            (QUERY_BYTES_MAX, None),
+            (
+                QUERY_BYTES_MAX + 1,
+                Some(Inactive::TooLarge(Oversize::Query)),
+            ),
+            (
+                2 * QUERY_BYTES_MAX,
+                Some(Inactive::TooLarge(Oversize::Query)),
+            ),
+        ] {
+            let query = format!("{query}{}", "a".repeat(bytes - query.len()));
+            assert_eq!(refused(&profile, &[], &query), want, "{profile:?} {bytes}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_without_cookies_reads_none_by_another_name_either() {
+    let profile = Profile::flipt_jwt().cookie("sid").unwrap();
+    let headers = [("cookie", "sid=a")];
+    assert_eq!(refused(&profile, &headers, ""), Some(Inactive::Missing));
+}
+
+#[test]
+fn a_personal_access_token_is_base64url_of_a_possible_length() {
+    for (digits, want) in [
+        (6, None),
+        (8, None),
+        (9, Some(Inactive::Malformed)),
+        (11, None),
+    ] {
+        let value = format!("Bearer fpt_{}", "A".repeat(digits));
+        let headers = [("authorization", value.as_str())];
+        assert_eq!(
+            refused(&Profile::frontier(), &headers, ""),
+            want,
+            "{digits}"
+        );
+    }
+}
+
+#[test]
+fn a_client_key_has_both_of_its_claims() {
+    // {"client_id":"a"}, {"token_id":"a"}
+    for payload in ["eyJjbGllbnRfaWQiOiJhIn0", "eyJ0b2tlbl9pZCI6ImEifQ"] {
+        let query = format!("client_key=Bearer%20e30.{payload}.c2ln");
+        let refused = refused(&Profile::wispr(), &[], &query);
+        assert_eq!(refused, Some(Inactive::FieldsMissing), "{payload}");
     }
 }

@@ -72,6 +72,12 @@ fn every_place_is_read() -> Result<(), NotAName> {
         read(&profile, query),
         ok("a", Scheme::Bearer, Source::Query)
     );
+    let bare = Request::new(&none).query("key=a");
+    assert_eq!(read(&profile, bare), Err(Inactive::Malformed));
+    assert_eq!(
+        read(&profile.clone().query_bare(true), bare),
+        ok("a", Scheme::Bare, Source::Query)
+    );
     let offer = field("sec-websocket-protocol", "bearer, a");
     let socket = Request::new(&offer).transport(Transport::WebSocket);
     assert_eq!(
@@ -163,6 +169,17 @@ fn the_order_decides_between_places() -> Result<(), NotAName> {
         text(read(&with(&[Source::Subprotocol])?, both)),
         Err(Inactive::Missing)
     );
+    // Metadata is what header fields are called in gRPC, and only there.
+    for (source, transport, want) in [
+        (Source::Header, Transport::Http, Ok("h")),
+        (Source::Header, Transport::Grpc, Err(Inactive::Missing)),
+        (Source::Metadata, Transport::Grpc, Ok("h")),
+        (Source::Cookie, Transport::Http, Err(Inactive::Missing)),
+    ] {
+        let profile = Profile::strict().prefer(&[source]);
+        let found = text(read(&profile, both.transport(transport)));
+        assert_eq!(found.as_deref().map_err(|no| *no), want, "{source:?}");
+    }
     // The preferred one is read though it is broken: it is not skipped for another.
     let headers = [("cookie", "sid=c"), ("authorization", "Bearer")];
     let broken = read(
@@ -189,6 +206,7 @@ fn limits_are_exact() -> Result<(), NotAName> {
         of("authorization", &bearer(CREDENTIAL_BYTES_MAX + 1)),
         too_large
     );
+    assert!(of("x-api-key", &"a".repeat(CREDENTIAL_BYTES_MAX)).is_ok());
     assert_eq!(
         of("x-api-key", &"a".repeat(CREDENTIAL_BYTES_MAX + 1)),
         too_large
@@ -208,6 +226,28 @@ fn limits_are_exact() -> Result<(), NotAName> {
         of("cookie", &format!("sid=a{}", "; b=c".repeat(64))),
         too_large
     );
+    let pair = |n: usize| format!("token a:{}", "b".repeat(n - 8));
+    assert!(of("authorization", &pair(CREDENTIAL_BYTES_MAX)).is_ok());
+    assert_eq!(
+        of("authorization", &pair(CREDENTIAL_BYTES_MAX + 1)),
+        too_large
+    );
+    for (n, want) in [
+        (CREDENTIAL_BYTES_MAX, Ok(1)),
+        (CREDENTIAL_BYTES_MAX + 1, too_large),
+        (2 * CREDENTIAL_BYTES_MAX, too_large),
+    ] {
+        let list = format!("bearer, a, {}", "b".repeat(n - 11));
+        let headers = [("sec-websocket-protocol", list)];
+        let request = Request::new(&headers).transport(Transport::WebSocket);
+        let profile = Profile::strict().subprotocol(true);
+        assert_eq!(read(&profile, request).map(|(text, ..)| text.len()), want);
+    }
+    // A query that nobody asked for is not looked at.
+    let headers = [("cookie", "sid=a")];
+    let query = " ".repeat(QUERY_BYTES_MAX + 1);
+    let cookie = Profile::strict().cookie("sid")?;
+    assert!(read(&cookie, Request::new(&headers).query(&query)).is_ok());
     let none: [(&str, &str); 0] = [];
     for (n, want) in [(0, Ok(1)), (1, Err(Inactive::TooLarge(Oversize::Query)))] {
         let query = format!("key=Bearer%20a&b={}", "a".repeat(QUERY_BYTES_MAX - 17 + n));

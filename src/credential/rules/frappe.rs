@@ -286,6 +286,7 @@ fn with_doctype<'r, H: Headers + ?Sized>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::presented::Credential;
 
     /// Each was run in CPython 3.11: `base64.b64decode(text)`.
     #[test]
@@ -300,8 +301,59 @@ mod tests {
             ("YTp-_w==", Python::Something),
             ("YTpiYw==xyz", Python::Something),
             ("YT*pi", Python::Something),
+            ("YW*I=", Python::Something),
         ] {
             assert_eq!(python_reads(text.as_bytes()), reads, "{text}");
+        }
+    }
+
+    /// The credential with its DocType, or what came instead of one.
+    fn read(headers: &[(&str, &str)]) -> String {
+        let (profile, mut scratch) = (Profile::frappe(), Scratch::new());
+        let told = profile.explain(&Request::new(headers), &mut scratch);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match told.credential() {
+            Some(Credential::Token { text: token, .. }) => text(token),
+            Some(Credential::Pair {
+                id,
+                secret,
+                doctype,
+                ..
+            }) => {
+                format!("{} {} {doctype:?}", text(id), text(secret))
+            }
+            None => told.outcome().name().to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_session_is_the_first_cookie_of_its_name() {
+        for (cookies, want) in [
+            ("a=b; sid=x; sid=y", "x"),
+            ("sid=\"x\"", "x"),
+            ("sid=\"a\\b\"", "malformed"),
+            ("sid=", "missing"),
+            ("sid=Guest", "ignored"),
+        ] {
+            assert_eq!(read(&[("cookie", cookies)]), want, "{cookies}");
+        }
+    }
+
+    #[test]
+    fn a_pair_is_latin_1_and_may_name_a_doctype() {
+        let pair = ("authorization", "token k\u{e9}y:s");
+        assert_eq!(read(&[pair]), "k\u{c3}\u{a9}y s None");
+        let of = |doctype: &str| {
+            read(&[
+                ("authorization", "token a:b"),
+                ("frappe-authorization-source", doctype),
+            ])
+        };
+        assert_eq!(of(""), "a b None");
+        assert_eq!(of("API User-2_b"), "a b Some(\"API User-2_b\")");
+        assert!(of(&"a".repeat(DOCTYPE_BYTES_MAX)).starts_with("a b Some"));
+        for bad in ["a;b", &"a".repeat(DOCTYPE_BYTES_MAX + 1), &"a".repeat(999)] {
+            assert_eq!(of(bad), "malformed");
         }
     }
 }
