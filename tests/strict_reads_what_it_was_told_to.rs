@@ -34,6 +34,7 @@ fn named() -> Result<Profile, NotAName> {
 #[test]
 fn every_place_is_read() -> Result<(), NotAName> {
     let profile = named()?.subprotocol(true);
+    assert!(profile.cookies().eq(["sid"]) && profile.api_key_headers().eq(["x-api-key"]));
     let none: [(&str, &str); 0] = [];
     let ok = |text: &str, scheme, source| Ok((text.to_owned(), scheme, source));
     let field = |name, value| [(name, value)];
@@ -192,6 +193,8 @@ fn the_order_decides_between_places() -> Result<(), NotAName> {
 
 #[test]
 fn limits_are_exact() -> Result<(), NotAName> {
+    let all = [CREDENTIAL_BYTES_MAX, COOKIE_BYTES_MAX, QUERY_BYTES_MAX];
+    assert_eq!(all, [8192, 16384, 8192]);
     let profile = named()?;
     let too_large = Err(Inactive::TooLarge(Oversize::Field));
     let of = |name: &str, value: &str| {

@@ -114,6 +114,9 @@ mod tests {
     #[test]
     fn plus_is_a_space_in_forms_only() {
         assert_eq!(decoded("a+b", Dialect::Uri).as_deref(), Some("a+b"));
+        for plus in [Dialect::Uri, Dialect::Unquote] {
+            assert_eq!(decoded("a+%62", plus).as_deref(), Some("a+b"));
+        }
         assert_eq!(decoded("+", Dialect::Form).as_deref(), Some(" "));
         assert_eq!(decoded("a+b", Dialect::Form).as_deref(), Some("a b"));
         assert_eq!(decoded("a+b%2B", Dialect::Form).as_deref(), Some("a b+"));

@@ -165,5 +165,9 @@ mod tests {
         let headers = [("COOKIE", "a"), ("x", "b"), ("cookie", "c")];
         let values: Vec<_> = headers.values("cookie").collect();
         assert_eq!(values, [b"a", b"c"]);
+        assert!(Headers::values(&&headers, "cookie").eq([b"a", b"c"]));
+        let alone = AuthorizationValue(b"Bearer x");
+        assert!(alone.values("authorization").eq([b"Bearer x"]));
+        assert_eq!(alone.values("cookie").count(), 0);
     }
 }
