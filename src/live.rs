@@ -215,12 +215,22 @@ impl Live {
         if text.len() > token_text::TEXT_MAX_BYTES {
             return self.find_jwt(text);
         }
-        let Some(id) = token_text::id_bytes(text) else {
-            return self.find(None, self.digests.text(text));
+        let Some(id) = token_text::id_bytes(text).filter(|_| token_text::has_body(text)) else {
+            return self.find_chosen(text);
         };
         let digest = || self.digests.text(text).in_memory();
         let (digest, found) = self.table.get_meanwhile(Place::of_id_text(id), digest);
         found.or_else(|| self.find_placed_by(digest))
+    }
+
+    /// The token with this text, which is none that was made here: noise costs no digest and no
+    /// look-up unless somebody chose a secret.
+    #[cold]
+    fn find_chosen(&self, text: &[u8]) -> Option<Entry> {
+        if self.has_placed_by_digest() {
+            return self.find_placed_by(self.digests.text(text).in_memory());
+        }
+        None
     }
 
     /// The JWT with this text; or the token whose chosen secret looks like one, or is as long.

@@ -68,25 +68,53 @@ pub(crate) fn id_bytes(text: &[u8]) -> Option<&[u8; TokenId::TEXT_BYTES]> {
     text.get(start..)?.first_chunk()
 }
 
+/// Whether what stands behind the prefix is as long as in a token, and base62: what is not needs no
+/// digest and no look-up to be refused.
+///
+/// Sixteen bytes four times, the last overlapping, of which the compiler makes fifty instructions.
+#[inline(always)]
+pub(crate) fn has_body(text: &[u8]) -> bool {
+    let Some(body) = text.last_chunk::<BODY_BYTES>() else {
+        return false;
+    };
+    let (Some([a, b, c]), Some(d)) = (
+        body.as_chunks::<16>().0.first_chunk(),
+        body.last_chunk::<16>(),
+    ) else {
+        return false;
+    };
+    (0..16).fold(true, |so_far, i| {
+        so_far & is_base62(a[i]) & is_base62(b[i]) & is_base62(c[i]) & is_base62(d[i])
+    })
+}
+
+/// By one signed comparison a run, at the end of what is positive: SSE2 has no unsigned one.
+#[inline(always)]
+const fn is_base62(byte: u8) -> bool {
+    let letter = (byte | 0x20).wrapping_add(127 - b'z').cast_signed() > 127 - 26;
+    let digit = byte.wrapping_add(127 - b'9').cast_signed() > 127 - 10;
+    letter | digit
+}
+
 /// Whether `text` is a token by form and checksum. For the path on which a look-up found nothing:
 /// it tells noise and typing errors from unknown tokens.
 ///
 /// In few instructions, since a processor that has to get through many does not reach the next
 /// look-up while this one waits for memory.
 pub(crate) fn is_well_formed(text: &[u8]) -> bool {
+    has_body(text) && has_checksum(text) && has_prefix(text)
+}
+
+fn has_checksum(text: &[u8]) -> bool {
+    text.split_last_chunk::<CHECKSUM_BYTES>()
+        .is_some_and(|(head, checksum)| base62_value(checksum) == u64::from(crc32fast::hash(head)))
+}
+
+/// And an id that can be one.
+fn has_prefix(text: &[u8]) -> bool {
     let Some((prefix, body)) = text.split_last_chunk::<BODY_BYTES>() else {
         return false;
     };
-    let Some((head, checksum)) = text.split_last_chunk::<CHECKSUM_BYTES>() else {
-        return false;
-    };
-    // All of it at once instead of up to the first that is wrong: that is what vectors do.
-    let is_base62 = body
-        .iter()
-        .fold(true, |so_far, byte| so_far & byte.is_ascii_alphanumeric());
-    if !is_base62 || base62_value(checksum) != u64::from(crc32fast::hash(head)) {
-        return false;
-    }
     // Characters sort as the digits do that they stand for.
     let is_id = body.first_chunk() <= Some(&ID_TEXT_MAX);
     let prefix = prefix.strip_suffix(b"_");

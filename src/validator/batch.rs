@@ -59,7 +59,7 @@ impl Validator {
     }
 
     /// Fills the lanes with the next texts and starts their memory on its way. Texts that do not
-    /// fit in a block are answered at once.
+    /// fit in a block, and what no store made, are answered at once.
     fn fill<'v, 't, T: AsRef<[u8]> + 't>(
         &'v self,
         texts: &mut impl Iterator<Item = (usize, &'t T)>,
@@ -79,11 +79,11 @@ impl Validator {
                     return;
                 };
                 match block(text.as_ref()) {
-                    Some(block) => {
+                    Some(block) if token_text::has_body(text.as_ref()) => {
                         *lane = block;
                         break (number, text.as_ref());
                     }
-                    None => verdict(number, self.validate(text)),
+                    _ => verdict(number, self.validate(text)),
                 }
             };
             *at = number;
