@@ -311,6 +311,34 @@ fn a_token_is_active_until_the_second_before_it_expires() {
 }
 
 #[test]
+fn who_is_alive_is_counted() {
+    let (_dir, store, clock) = store();
+    let issue = |client: &str, until| {
+        let token = NewToken::new(client).expires_at(NOW + until);
+        store.issue(token).unwrap().id
+    };
+    assert_eq!(store.live_tokens(), 0);
+    let [_short, long] = [issue("a", 10), issue("a", 20)];
+    issue("b", 20);
+    store
+        .issue(NewToken::new("b").not_before(NOW + 5).expires_at(NOW + 20))
+        .unwrap();
+    assert_eq!(store.live_tokens(), 3);
+    store.disable_client("b").unwrap();
+    assert_eq!(store.live_tokens(), 2);
+    store.enable_client("b").unwrap();
+    clock.0.store(NOW + 5, Ordering::Relaxed);
+    assert_eq!(store.live_tokens(), 4);
+    clock.0.store(NOW + 10, Ordering::Relaxed);
+    assert_eq!(store.live_tokens(), 3);
+    store.revoke(long).unwrap();
+    assert_eq!(store.live_tokens(), 2);
+    store.revoke_all("b").unwrap();
+    assert_eq!(store.live_tokens(), 0);
+    assert_eq!(store.stats().unwrap().tokens, 4);
+}
+
+#[test]
 fn a_token_with_the_longest_prefix_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let store = Options::new().prefix("abcdefghijk").open(dir.path());

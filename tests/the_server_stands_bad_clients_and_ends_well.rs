@@ -63,6 +63,7 @@ fn the_operator_sees_what_goes_on() {
         r#"hallpass_answers_total{code="ok",source="header"} 1"#,
         r#"hallpass_answers_total{code="token.format",source=""} 1"#,
         "hallpass_tokens 1",
+        "hallpass_live_tokens 1",
         "hallpass_clients 1",
         "hallpass_read_only 0",
     ] {

@@ -2,6 +2,8 @@
 
 use super::Store;
 use crate::error::Error;
+use crate::kind::Kind;
+use crate::table::{Cursor, Entry};
 
 /// Figures about an open store, as of one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -36,5 +38,24 @@ impl Store {
             disk_bytes: self.core.disk.size_bytes(),
             read_only,
         })
+    }
+
+    /// How many tokens a validator would take right now: neither revoked nor expired, of no disabled
+    /// client, and with their first moment behind them.
+    ///
+    /// Walks over all tokens in memory, without I/O. What is issued or revoked meanwhile may be counted or
+    /// not.
+    pub fn live_tokens(&self) -> u64 {
+        let live = &self.core.live;
+        let counts = |entry: &Entry| {
+            live.judge(entry).is_ok() && live.grant(entry.grant).kind != Kind::ForeignDenial.as_u8()
+        };
+        let (mut count, mut found) = (0, Vec::new());
+        let mut cursor = Some(Cursor::START);
+        while let Some(at) = cursor {
+            cursor = live.table.scan(at, &mut found);
+            count += found.drain(..).filter(counts).count() as u64;
+        }
+        count
     }
 }

@@ -61,14 +61,9 @@ impl Validator {
             return Err(Inactive::TooLarge(Oversize::Field));
         }
         match self.live.find_text(text) {
-            Some(entry) => self.judge_text(&entry, text),
+            Some(entry) => self.judge(&entry).map_err(|why| refine(why, &entry, text)),
             None => Err(self.why_not_found(text)),
         }
-    }
-
-    #[inline(always)]
-    fn judge_text(&self, entry: &Entry, text: &[u8]) -> Result<Active<'_>, Inactive> {
-        self.judge(entry).map_err(|why| refine(why, entry, text))
     }
 
     /// Validates an id and secret shown together. Every refusal is

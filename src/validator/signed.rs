@@ -41,12 +41,10 @@ impl Validator {
         if text.len() > TEXT_MAX_BYTES {
             return Err(Inactive::TooLarge(Oversize::Field));
         }
-        if let Some(entry) = self.live.find_text(text) {
-            let own = self.judge_text(&entry, text)?;
-            return Ok(own.shown_in(source).to_auth());
-        }
-        if !text.contains(&b'.') {
-            return Err(self.why_not_found(text));
+        match self.validate_text(text) {
+            Ok(own) => return Ok(own.shown_in(source).to_auth()),
+            Err(why) if !text.contains(&b'.') || self.live.knows_jwt(text) => return Err(why),
+            Err(_) => {}
         }
         match self.validate_foreign(text) {
             Ok(foreign) => Ok(Auth::of_foreign(&self.live, foreign, source)),

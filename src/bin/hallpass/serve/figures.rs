@@ -32,13 +32,17 @@ pub(super) fn answered(code: &'static str, source: &'static str) {
     counter!("hallpass_answers_total", "code" => code, "source" => source).increment(1);
 }
 
-/// Counts a purge, and what it has forgotten; `None` if it failed.
-pub(super) fn purged(forgotten: Option<u64>) {
+/// Counts a purge, what it has forgotten, and what is alive after it.
+pub(super) fn purged(forgotten: u64, live: u64) {
     counter!("hallpass_purge_runs_total").increment(1);
-    match forgotten {
-        Some(forgotten) => counter!("hallpass_purged_total").increment(forgotten),
-        None => counter!("hallpass_purge_failures_total").increment(1),
-    }
+    counter!("hallpass_purged_total").increment(forgotten);
+    gauge!("hallpass_live_tokens").set(live as f64);
+}
+
+/// Counts a purge that failed.
+pub(super) fn purge_failed() {
+    counter!("hallpass_purge_runs_total").increment(1);
+    counter!("hallpass_purge_failures_total").increment(1);
 }
 
 impl Figures {
@@ -87,6 +91,10 @@ fn describe() {
     describe_gauge!(
         "hallpass_tokens",
         "Token records, dead ones not yet purged included."
+    );
+    describe_gauge!(
+        "hallpass_live_tokens",
+        "Tokens that were active when the last purge had ended."
     );
     describe_gauge!("hallpass_clients", "Clients that have records.");
     describe_gauge!("hallpass_table_bytes", "Memory behind the table of tokens.");

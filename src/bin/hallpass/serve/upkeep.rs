@@ -11,7 +11,7 @@ use hallpass::{Store, TokenId, Used};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::figures::purged;
+use super::figures::{purge_failed, purged};
 
 /// How many are forgotten in one go: others who write wait for some of it.
 const BATCH: usize = 100_000;
@@ -30,18 +30,17 @@ pub(super) async fn purge(store: Arc<Store>, every: Duration) {
                 forgotten += purged.purged;
                 more = purged.more;
             }
-            Ok::<_, hallpass::Error>(forgotten)
+            Ok::<_, hallpass::Error>((forgotten, of_store.live_tokens()))
         });
-        let forgotten = match purge.await {
-            Ok(Ok(forgotten)) => Some(forgotten),
+        match purge.await {
+            Ok(Ok((forgotten, live))) => purged(forgotten, live),
             Ok(Err(error)) => {
                 tracing::error!(target: "hallpass", %error, "a purge failed");
-                None
+                purge_failed();
             }
             // It panicked, and said so; or the runtime is shutting down.
-            Err(_) => None,
-        };
-        purged(forgotten);
+            Err(_) => purge_failed(),
+        }
     }
 }
 
