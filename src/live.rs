@@ -249,11 +249,15 @@ impl Live {
         self.find_long(place, text)
     }
 
-    /// Whether this text is a JWT of the store, dead or alive.
+    /// Whether this text is a JWT of the store, dead or alive. One that carries no id of ours is not
+    /// digested for that.
     #[cfg(feature = "jwt")]
     #[cold]
     pub(crate) fn knows_jwt(&self, text: &[u8]) -> bool {
         let place = crate::jwt::embedded_id(text).map(|id| Place::of_id_text(&id));
+        if place.is_none() && !self.has_placed_by_digest() {
+            return false;
+        }
         self.find(place, self.digests.jwt(text)).is_some() || self.find_long(place, text).is_some()
     }
 

@@ -38,13 +38,10 @@ impl Validator {
             return Ok(self.validate_credential(credential)?.to_auth());
         };
         let (text, source) = (*text, credential.source());
-        if text.len() > TEXT_MAX_BYTES {
-            return Err(Inactive::TooLarge(Oversize::Field));
-        }
-        match self.validate_text(text) {
-            Ok(own) => return Ok(own.shown_in(source).to_auth()),
-            Err(why) if !text.contains(&b'.') || self.live.knows_jwt(text) => return Err(why),
-            Err(_) => {}
+        let is_own =
+            text.len() > TEXT_MAX_BYTES || !text.contains(&b'.') || self.live.knows_jwt(text);
+        if is_own {
+            return Ok(self.validate_text(text)?.shown_in(source).to_auth());
         }
         match self.validate_foreign(text) {
             Ok(foreign) => Ok(Auth::of_foreign(&self.live, foreign, source)),
