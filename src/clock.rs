@@ -65,6 +65,18 @@ impl fmt::Debug for StoreClock {
     }
 }
 
+/// A clock that tests set by hand.
+#[cfg(test)]
+#[derive(Clone)]
+pub(crate) struct Hand(pub(crate) Arc<std::sync::atomic::AtomicU64>);
+
+#[cfg(test)]
+impl Clock for Hand {
+    fn now_secs(&self) -> u64 {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -144,7 +144,7 @@ mod tests {
     use std::sync::atomic::AtomicU64;
 
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::Hand;
     use crate::disk::fake::FakeDisk;
     use crate::inactive::Inactive;
     use crate::jwt::{
@@ -155,15 +155,6 @@ mod tests {
     use crate::token_id::TokenId;
 
     const START: u64 = 1_800_000_000;
-
-    #[derive(Clone)]
-    struct Hand(Arc<AtomicU64>);
-
-    impl Clock for Hand {
-        fn now_secs(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
 
     fn open(disk: &FakeDisk, hand: &Hand, key: &SigningKey) -> Store {
         let keys = Arc::new(KeySet::from(key.verifying_key().clone()));

@@ -150,22 +150,13 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::Hand;
     use crate::disk::fake::FakeDisk;
     use crate::inactive::Inactive;
     use crate::new_token::NewToken;
     use crate::options::Options;
 
     const START: u64 = 1_800_000_000;
-
-    #[derive(Clone)]
-    struct Hand(Arc<AtomicU64>);
-
-    impl Clock for Hand {
-        fn now_secs(&self) -> u64 {
-            self.0.load(Ordering::Relaxed)
-        }
-    }
 
     #[test]
     fn a_purge_that_finds_nothing_keeps_the_time() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hallpass::web::Usage;
 use hallpass::{Store, TokenId, Used};
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::figures::{purge_failed, purged};
 
@@ -18,8 +18,7 @@ const BATCH: usize = 100_000;
 
 /// Forgets dead tokens at each interval, for ever. A failure is told once a time and tried again.
 pub(super) async fn purge(store: Arc<Store>, every: Duration) {
-    let mut ticks = interval(every.max(Duration::from_secs(1)));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = ticks(every);
     loop {
         ticks.tick().await;
         let of_store = Arc::clone(&store);
@@ -44,6 +43,13 @@ pub(super) async fn purge(store: Arc<Store>, every: Duration) {
     }
 }
 
+/// At once and then at each interval, which is a second or longer; never twice for one that was missed.
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval(every.max(Duration::from_secs(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 /// Where it is written who was seen.
 #[derive(Clone)]
 pub(super) struct Book {
@@ -55,8 +61,7 @@ pub(super) struct Book {
 impl Book {
     /// Writes at each interval, for ever.
     pub(super) async fn keep(self, every: Duration) {
-        let mut ticks = interval(every.max(Duration::from_secs(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(every);
         loop {
             ticks.tick().await;
             self.write().await;
