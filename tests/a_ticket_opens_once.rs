@@ -3,13 +3,16 @@
 
 mod served;
 
+mod hand_clock;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hallpass::credential::Source;
 use hallpass::web::{Reason, Tickets};
-use hallpass::{Auth, Clock, Inactive, NewToken, Options, Store};
+use hallpass::{Auth, Inactive, NewToken, Options, Store};
+use hand_clock::HandClock;
 use served::store;
 
 fn auth(store: &Store, client: &str) -> Auth {
@@ -83,19 +86,10 @@ fn it_dies_with_its_token() {
     assert_eq!(refused, Reason::Inactive(Inactive::Revoked));
 }
 
-#[derive(Clone)]
-struct Hand(Arc<AtomicU64>);
-
-impl Clock for Hand {
-    fn now_secs(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 #[test]
 fn it_expires_and_its_room_is_free_again() {
     let dir = tempfile::tempdir().unwrap();
-    let hand = Hand(Arc::new(AtomicU64::new(2_000_000_000)));
+    let hand = HandClock(Arc::new(AtomicU64::new(2_000_000_000)));
     let store = Options::new().clock(hand.clone()).open(dir.path()).unwrap();
     let tickets = Tickets::new()
         .lifetime_secs(30)

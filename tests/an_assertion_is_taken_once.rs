@@ -2,27 +2,21 @@
 //! restart and whoever asks at the same time.
 #![cfg(feature = "jwt")]
 
+mod hand_clock;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use hallpass::jwt::{Algorithm, SigningKey};
-use hallpass::{Clock, Inactive, Options, Store};
+use hallpass::{Inactive, Options, Store};
+use hand_clock::HandClock;
 
 const START: u64 = 1_800_000_000;
 const AUD: &str = "https://issuer.example/token";
 
-#[derive(Clone)]
-struct ManualClock(Arc<AtomicU64>);
-
-impl Clock for ManualClock {
-    fn now_secs(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-fn open(path: &Path, clock: &ManualClock) -> Store {
+fn open(path: &Path, clock: &HandClock) -> Store {
     Options::new().clock(clock.clone()).open(path).unwrap()
 }
 
@@ -47,7 +41,7 @@ fn verdict(store: &Store, text: &str) -> Option<Inactive> {
 #[test]
 fn the_second_time_it_is_refused_and_so_is_every_other_text_of_that_name() {
     let dir = tempfile::tempdir().unwrap();
-    let clock = ManualClock(Arc::new(AtomicU64::new(START)));
+    let clock = HandClock(Arc::new(AtomicU64::new(START)));
     let store = open(dir.path(), &clock);
     let (a, b) = (client(&store, "a"), client(&store, "b"));
     clock.0.store(START + 10, Ordering::Relaxed);
@@ -88,7 +82,7 @@ fn the_second_time_it_is_refused_and_so_is_every_other_text_of_that_name() {
 #[test]
 fn without_a_name_or_a_time_it_cannot_be_told_from_one_that_was_taken() {
     let dir = tempfile::tempdir().unwrap();
-    let clock = ManualClock(Arc::new(AtomicU64::new(START)));
+    let clock = HandClock(Arc::new(AtomicU64::new(START)));
     let store = open(dir.path(), &clock);
     let key = client(&store, "a");
     clock.0.store(START + 10, Ordering::Relaxed);
@@ -111,7 +105,7 @@ fn without_a_name_or_a_time_it_cannot_be_told_from_one_that_was_taken() {
 #[test]
 fn a_restart_forgets_nothing_that_it_would_take_again() {
     let dir = tempfile::tempdir().unwrap();
-    let clock = ManualClock(Arc::new(AtomicU64::new(START)));
+    let clock = HandClock(Arc::new(AtomicU64::new(START)));
     let store = open(dir.path(), &clock);
     let key = client(&store, "a");
     clock.0.store(START + 10, Ordering::Relaxed);
@@ -131,7 +125,7 @@ fn a_restart_forgets_nothing_that_it_would_take_again() {
 #[test]
 fn of_many_who_show_it_at_once_one_is_let_in() {
     let dir = tempfile::tempdir().unwrap();
-    let clock = ManualClock(Arc::new(AtomicU64::new(START)));
+    let clock = HandClock(Arc::new(AtomicU64::new(START)));
     let store = open(dir.path(), &clock);
     let key = client(&store, "a");
     clock.0.store(START + 10, Ordering::Relaxed);

@@ -2,27 +2,21 @@
 //! is revoked or its client is disabled.
 #![cfg(feature = "jwt")]
 
+mod hand_clock;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hallpass::jwt::{Algorithm, SigningKey, VerifyingKey};
-use hallpass::{Clock, Error, Inactive, NewToken, Options, Oversize, Store};
+use hallpass::{Error, Inactive, NewToken, Options, Oversize, Store};
+use hand_clock::HandClock;
 
 const START: u64 = 1_800_000_000;
 const AUD: &str = "https://issuer.example/token";
 
-#[derive(Clone)]
-struct ManualClock(Arc<AtomicU64>);
-
-impl Clock for ManualClock {
-    fn now_secs(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-fn open(path: &Path) -> (Store, ManualClock) {
-    let clock = ManualClock(Arc::new(AtomicU64::new(START)));
+fn open(path: &Path) -> (Store, HandClock) {
+    let clock = HandClock(Arc::new(AtomicU64::new(START)));
     let store = Options::new().clock(clock.clone()).open(path).unwrap();
     (store, clock)
 }

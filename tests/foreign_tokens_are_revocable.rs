@@ -2,6 +2,8 @@
 //! is remembered of them is judged again at every look.
 #![cfg(feature = "jwt")]
 
+mod hand_clock;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,19 +13,11 @@ use hallpass::jwt::{
     SigningKey,
 };
 use hallpass::testkit::FakeDisk;
-use hallpass::{Clock, Error, Inactive, Kind, NewToken, Options, Revocation, Store, TokenStatus};
+use hallpass::{Error, Inactive, Kind, NewToken, Options, Revocation, Store, TokenStatus};
+use hand_clock::HandClock;
 
 const START: u64 = 1_800_000_000;
 const ISSUER: &str = "https://other.example";
-
-#[derive(Clone)]
-struct ManualClock(Arc<AtomicU64>);
-
-impl Clock for ManualClock {
-    fn now_secs(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// Counts how often keys were asked for: that is how often a signature was checked.
 #[derive(Clone)]
@@ -41,7 +35,7 @@ impl KeySource for Counted {
 
 struct World {
     disk: FakeDisk,
-    clock: ManualClock,
+    clock: HandClock,
     key: SigningKey,
     source: Counted,
 }
@@ -52,7 +46,7 @@ impl World {
         let keys = SharedKeys::new(KeySet::from(key.verifying_key().clone()));
         Self {
             disk: FakeDisk::new(),
-            clock: ManualClock(Arc::new(AtomicU64::new(START))),
+            clock: HandClock(Arc::new(AtomicU64::new(START))),
             key,
             source: Counted(keys, Arc::default()),
         }

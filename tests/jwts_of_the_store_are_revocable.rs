@@ -2,6 +2,8 @@
 //! for good, and so does retiring the key that signed them.
 #![cfg(feature = "jwt")]
 
+mod hand_clock;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,27 +12,18 @@ use std::time::Duration;
 
 use hallpass::jwt::{Algorithm, Expect, KeySet, NewClaims, SigningKey, embedded_id, verify};
 use hallpass::{
-    Clock, Error, Inactive, Issued, KeyState, Kind, NewToken, Options, Revocation, Store,
-    TokenStatus,
+    Error, Inactive, Issued, KeyState, Kind, NewToken, Options, Revocation, Store, TokenStatus,
 };
+use hand_clock::HandClock;
 
 const SIGNERS: [Algorithm; 3] = [Algorithm::Hs256, Algorithm::EdDsa, Algorithm::Es256];
 const START: u64 = 1_800_000_000;
 
-#[derive(Clone)]
-struct ManualClock(Arc<AtomicU64>);
-
-impl Clock for ManualClock {
-    fn now_secs(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+fn clock() -> HandClock {
+    HandClock(Arc::new(AtomicU64::new(START)))
 }
 
-fn clock() -> ManualClock {
-    ManualClock(Arc::new(AtomicU64::new(START)))
-}
-
-fn open(path: &Path, clock: &ManualClock) -> Store {
+fn open(path: &Path, clock: &HandClock) -> Store {
     Options::new()
         .clock(clock.clone())
         .jwt_issuer("https://issuer.example")

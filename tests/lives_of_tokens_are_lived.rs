@@ -1,11 +1,14 @@
 //! The life cycles of the five systems, step by step, on a real store; each deliberate difference
 //! stands beside its case with its reason.
 
+mod hand_clock;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hallpass::{Clock, Error, Inactive, NewToken, Options, Oversize, Revocation, Store};
+use hallpass::{Error, Inactive, NewToken, Options, Oversize, Revocation, Store};
+use hand_clock::HandClock;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -46,15 +49,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("life-frp-6", "introspection is an endpoint's business"),
 ];
-
-#[derive(Clone)]
-struct HandClock(Arc<AtomicU64>);
-
-impl Clock for HandClock {
-    fn now_secs(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 fn store() -> (tempfile::TempDir, Store, HandClock) {
     let dir = tempfile::tempdir().unwrap();
