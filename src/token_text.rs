@@ -68,8 +68,7 @@ pub(crate) fn id_bytes(text: &[u8]) -> Option<&[u8; TokenId::TEXT_BYTES]> {
     text.get(start..)?.first_chunk()
 }
 
-/// Whether what stands behind the prefix is as long as in a token, and base62: what is not needs no
-/// digest and no look-up to be refused.
+/// Whether what stands behind the prefix is as long as in a token, and base62.
 ///
 /// Sixteen bytes four times, the last overlapping, of which the compiler makes fifty instructions.
 #[inline(always)]
@@ -96,11 +95,8 @@ const fn is_base62(byte: u8) -> bool {
     letter | digit
 }
 
-/// Whether `text` is a token by form and checksum. For the path on which a look-up found nothing:
-/// it tells noise and typing errors from unknown tokens.
-///
-/// In few instructions, since a processor that has to get through many does not reach the next
-/// look-up while this one waits for memory.
+/// Whether `text` is a token by form and checksum: it tells noise and typing errors from what may be
+/// known here.
 pub(crate) fn is_well_formed(text: &[u8]) -> bool {
     has_body(text) && has_checksum(text) && has_prefix(text)
 }

@@ -73,7 +73,7 @@ impl Store {
 
     /// Revokes the token with this text. Texts that are no tokens are [`Revocation::Unknown`].
     pub fn revoke_text(&self, text: &str) -> Result<Revocation, Error> {
-        match self.core.live.find_text(text.as_bytes()) {
+        match self.core.find_text(text.as_bytes()) {
             Some(entry) => self.revoke(entry.id),
             None => Ok(Revocation::Unknown),
         }

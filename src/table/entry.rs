@@ -31,6 +31,23 @@ pub(crate) struct Entry {
     pub(crate) placed_by_digest: bool,
 }
 
+/// What the table keeps of one token beside its digest, as it stands there. Readers hand on these two
+/// words: an [`Entry`] in the middle of a look-up goes through memory, a field at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Packed {
+    pub(super) term: u64,
+    pub(super) facts: u64,
+}
+
+impl Packed {
+    /// The entry with this digest that these words belong to.
+    #[inline(always)]
+    pub(super) fn unpack(self, digest: Digest) -> Entry {
+        let [key, check] = digest.words();
+        Entry::of_words([key, check, self.term, self.facts])
+    }
+}
+
 impl Entry {
     /// Where this token stands.
     pub(crate) fn place(&self) -> Place {

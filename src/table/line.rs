@@ -1,7 +1,7 @@
 //! Sixty-four bytes of memory: two slots, and the order in which their words are read and written.
 
 use super::Digest;
-use super::entry::{Entry, OVERFLOW, REVOKED, id_of};
+use super::entry::{Entry, OVERFLOW, Packed, REVOKED, id_of};
 use super::signals::{Seen, Signals};
 use super::sync::{AtomicU64, Ordering, fence};
 use crate::token_id::TokenId;
@@ -40,11 +40,11 @@ impl<'a> Line<'a> {
         digest: Digest,
         signals: &Signals,
         seen: Seen,
-    ) -> Result<Option<Entry>, Torn> {
+    ) -> Result<Option<Packed>, Torn> {
         let key = self.word(slot, KEY).load(Ordering::Acquire);
         let check = self.word(slot, CHECK).load(Ordering::Relaxed);
         if digest.is(key, check) {
-            self.read_rest(slot, [key, check], signals, seen).map(Some)
+            self.read_rest(slot, key, signals, seen).map(Some)
         } else {
             Ok(None)
         }
@@ -62,7 +62,9 @@ impl<'a> Line<'a> {
             return Ok(None);
         }
         let check = self.word(slot, CHECK).load(Ordering::Relaxed);
-        self.read_rest(slot, [key, check], signals, seen).map(Some)
+        let digest = Digest::of_words(key, check);
+        let rest = self.read_rest(slot, key, signals, seen)?;
+        Ok(Some(rest.unpack(digest)))
     }
 
     /// The term before the facts: facts only grow stricter, so the pair is never laxer than the
@@ -71,17 +73,17 @@ impl<'a> Line<'a> {
     fn read_rest(
         self,
         slot: usize,
-        [key, check]: [u64; 2],
+        key: u64,
         signals: &Signals,
         seen: Seen,
-    ) -> Result<Entry, Torn> {
+    ) -> Result<Packed, Torn> {
         let term = self.word(slot, TERM).load(Ordering::Acquire);
         let facts = self.word(slot, FACTS).load(Ordering::Relaxed);
         fence(Ordering::Acquire);
         // Acquire here too: should the same key have been put back, the reuse must show.
         let unchanged = self.word(slot, KEY).load(Ordering::Acquire) == key;
         if unchanged && signals.no_reuse_since(seen) {
-            Ok(Entry::of_words([key, check, term, facts]))
+            Ok(Packed { term, facts })
         } else {
             Err(Torn)
         }

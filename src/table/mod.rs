@@ -98,6 +98,7 @@ pub(crate) use scan::Cursor;
 pub(crate) use writer::{NotInserted, Writer};
 
 use chunk::{Chunk, NoMemory};
+use entry::Packed;
 use layout::{Layout, Memories, Memory, View};
 use signals::Signals;
 
@@ -155,36 +156,53 @@ impl Table {
     #[inline(always)]
     pub(crate) fn get(&self, place: Place, digest: Digest) -> Option<Entry> {
         self.read(|view, signals, stamp| look(view, signals, stamp, place, digest))
+            .map(|found| found.unpack(digest))
     }
 
     /// Computes a digest while the memory of `place` is on its way, then looks for the entry with it
-    /// there. One hold on the layout serves both.
+    /// there. One hold on the layout serves both. Where nothing is found, yields the digest; where there is
+    /// none to look for, `None`.
     #[inline(always)]
     pub(crate) fn get_meanwhile(
         &self,
         place: Place,
-        digest: impl Fn() -> Digest,
-    ) -> (Digest, Option<Entry>) {
+        digest: impl Fn() -> Option<Digest>,
+    ) -> Result<Entry, Option<Digest>> {
         let stamp = self.signals.stamp();
         let first = self.with_layout(stamp, |layout| {
             let view = layout.view();
             view.span(place, self.signals.seen(stamp)).prefetch(place);
-            let digest = digest();
-            (digest, look(view, &self.signals, stamp, place, digest))
+            let Some(digest) = digest() else {
+                return First::NoDigest;
+            };
+            match look(view, &self.signals, stamp, place, digest) {
+                Some(Some(found)) => First::Found(digest, found),
+                Some(None) => First::Missing(digest),
+                None => First::Torn(digest),
+            }
         });
         match first {
-            Some((digest, Some(answer))) => (digest, answer),
-            Some((digest, None)) => (digest, self.get_again(place, digest)),
-            None => {
-                let digest = digest();
-                (digest, self.get_again(place, digest))
-            }
+            Some(First::Found(digest, found)) => Ok(found.unpack(digest)),
+            Some(First::Missing(digest)) => Err(Some(digest)),
+            Some(First::NoDigest) => Err(None),
+            Some(First::Torn(digest)) => self.get_again(place, Some(digest)),
+            None => self.get_alone(place, &digest),
         }
     }
 
     #[cold]
-    fn get_again(&self, place: Place, digest: Digest) -> Option<Entry> {
-        self.get(place, digest)
+    fn get_alone(
+        &self,
+        place: Place,
+        digest: &dyn Fn() -> Option<Digest>,
+    ) -> Result<Entry, Option<Digest>> {
+        self.get_again(place, digest())
+    }
+
+    #[cold]
+    fn get_again(&self, place: Place, digest: Option<Digest>) -> Result<Entry, Option<Digest>> {
+        let found = digest.and_then(|digest| self.get(place, digest));
+        found.ok_or(digest)
     }
 
     /// How many entries there are.
@@ -241,6 +259,16 @@ impl Drop for Table {
     }
 }
 
+/// What the first attempt came to.
+enum First {
+    Found(Digest, Packed),
+    Missing(Digest),
+    /// There is no digest to look for.
+    NoDigest,
+    /// What was read may have been changing.
+    Torn(Digest),
+}
+
 /// One attempt to find a digest; `None` if what was read may have been changing.
 #[inline(always)]
 fn look(
@@ -249,7 +277,7 @@ fn look(
     stamp: u64,
     place: Place,
     digest: Digest,
-) -> Option<Option<Entry>> {
+) -> Option<Option<Packed>> {
     let seen = signals.seen(stamp);
     let entry = view
         .span(place, seen)

@@ -1,6 +1,6 @@
 //! A run of lines that holds every entry, or half of them while they move: positions and searches.
 
-use super::entry::{Entry, term};
+use super::entry::{Entry, Packed, term};
 use super::line::{Line, SLOTS, Torn, Words};
 use super::signals::{Seen, Signals};
 use super::{Digest, Place};
@@ -76,7 +76,7 @@ impl<'a> Span<'a> {
         digest: Digest,
         signals: &Signals,
         seen: Seen,
-    ) -> Result<Option<Entry>, Torn> {
+    ) -> Result<Option<Packed>, Torn> {
         let mut at = self.home(place);
         while let Some(line) = self.line(at) {
             for slot in 0..SLOTS {

@@ -113,9 +113,10 @@ impl Validator {
         for ((at, place), digest) in lanes {
             let found = match self.live.find(place, digest) {
                 Some(entry) => self.judge(&entry),
-                None => Err(texts
-                    .get(*at)
-                    .map_or(Inactive::Format, |text| self.why_not_found(text.as_ref()))),
+                None => Err(match texts.get(*at).map(AsRef::as_ref) {
+                    Some(text) if !token_text::is_well_formed(text) => self.why_no_token(text),
+                    _ => self.not_found(),
+                }),
             };
             verdict(*at, found);
         }

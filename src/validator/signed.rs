@@ -46,7 +46,7 @@ impl Validator {
         match self.validate_foreign(text) {
             Ok(foreign) => Ok(Auth::of_foreign(&self.live, foreign, source)),
             // Then it may have been this store's.
-            Err(Inactive::UnknownKey) => Err(self.why_not_found(text)),
+            Err(Inactive::UnknownKey) => Err(self.why_no_token(text)),
             Err(why) => Err(why),
         }
     }
