@@ -1,11 +1,18 @@
 //! What tests and fuzzers of a store need and servers do not (feature `testkit`).
 
+use std::path::Path;
+
 pub use crate::disk::fake::FakeDisk;
 
+#[cfg(feature = "export")]
+use crate::digest::DigestKey;
 use crate::error::Error;
 use crate::new_token::{Issued, NewToken};
+use crate::options::Options;
 use crate::record::{TokenRecord, decode_body, encode_body};
-use crate::store::Store;
+#[cfg(feature = "export")]
+use crate::store::Imported;
+use crate::store::{LostRevocations, Restored, Store};
 use crate::token_id::TokenId;
 use crate::token_text;
 
@@ -14,6 +21,33 @@ use crate::token_text;
 pub fn token_record_round_trip(body: &[u8]) -> Option<Vec<u8>> {
     let record: TokenRecord = decode_body(body).ok()?;
     encode_body(&record).ok()
+}
+
+/// What [`Store::restore`] does, onto an empty disk in memory.
+pub fn restore_onto(
+    disk: FakeDisk,
+    backup: &Path,
+    options: &Options,
+    lost: LostRevocations,
+) -> Result<Restored, Error> {
+    Store::restore_onto(disk, backup, options, lost)
+}
+
+/// What [`Store::import`] does, onto an empty disk in memory.
+#[cfg(feature = "export")]
+pub fn import_onto(
+    disk: FakeDisk,
+    from: impl std::io::BufRead,
+    options: &Options,
+    lost: LostRevocations,
+) -> Result<Imported, Error> {
+    Store::import_onto(disk, from, options, lost)
+}
+
+/// The last line of an export that has these lines before it: a fuzzer's way past the MAC.
+#[cfg(feature = "export")]
+pub fn end_of_export(lines: &[u8], key: &DigestKey) -> String {
+    crate::store::end_of_export(lines, key)
 }
 
 /// The id in the text of a token, if the text is one by form and checksum.

@@ -48,7 +48,7 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ),
     (
         "testkit",
-        "disk error new_token record store token_id token_text",
+        "digest disk error new_token options record store token_id token_text",
     ),
     (
         "new_token",

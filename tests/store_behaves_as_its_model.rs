@@ -6,7 +6,8 @@ mod model;
 
 use std::cell::Cell;
 
-use model::{Machine, Step};
+use hallpass::testkit::FakeDisk;
+use model::{Machine, Medium, Step};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
 
@@ -41,6 +42,7 @@ fn common_step() -> impl Strategy<Value = Step> {
         3 => (any::<u8>(), 0..200u16).prop_map(|(token, in_secs)| Step::Expire { token, in_secs }),
         3 => (0..30u8).prop_map(|limit| Step::Purge { limit }),
         4 => (-100..200i16).prop_map(|secs| Step::MoveClock { secs }),
+        1 => (-100..100i8).prop_map(|hours| Step::JumpClock { hours }),
         1 => Just(Step::Flush),
         2 => Just(Step::Reopen),
         2 => any::<u8>().prop_map(|groups_kept| Step::Crash { groups_kept }),
@@ -52,16 +54,17 @@ fn option<T: Strategy>(value: T) -> impl Strategy<Value = Option<T::Value>> {
     proptest::option::of(value)
 }
 
-#[test]
-fn every_history_agrees_with_the_model() {
+fn agree(file: &'static str, cases: Option<u32>, medium: impl Fn() -> Medium) {
+    let default = ProptestConfig::default();
     let mut runner = TestRunner::new(ProptestConfig {
+        cases: cases.unwrap_or(default.cases),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        source_file: Some(file!()),
-        ..ProptestConfig::default()
+        source_file: Some(file),
+        ..default
     });
     let (histories, done) = (Cell::new(0u64), Cell::new(0u64));
     let outcome = runner.run(&proptest::collection::vec(step(), 1..80), |steps| {
-        let mut machine = Machine::new();
+        let mut machine = Machine::new(medium());
         for step in &steps {
             machine.step(step);
             done.set(done.get() + 1);
@@ -71,4 +74,24 @@ fn every_history_agrees_with_the_model() {
     });
     eprintln!("{} histories of {} steps", histories.get(), done.get());
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+#[test]
+fn every_history_agrees_with_the_model() {
+    agree(file!(), None, || Medium::Fake(FakeDisk::new()));
+}
+
+/// A history takes a hundred times as long there, so that there are fewer: `HALLPASS_SLED_CASES`.
+#[test]
+fn every_history_on_sled_agrees_with_the_model() {
+    let cases = std::env::var("HALLPASS_SLED_CASES").ok();
+    let cases = cases.map_or(20, |cases| cases.parse().expect("a number of cases"));
+    let folder = tempfile::tempdir().unwrap();
+    let number = Cell::new(0);
+    agree(file!(), Some(cases), || {
+        let before = folder.path().join(number.get().to_string());
+        let _ = std::fs::remove_dir_all(before);
+        number.set(number.get() + 1);
+        Medium::Folder(folder.path().join(number.get().to_string()))
+    });
 }

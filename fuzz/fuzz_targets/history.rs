@@ -5,7 +5,8 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use model::{Machine, Step};
+use hallpass::testkit::FakeDisk;
+use model::{Machine, Medium, Step};
 
 #[path = "../../tests/model/mod.rs"]
 mod model;
@@ -14,7 +15,7 @@ const STEPS_MAX: usize = 60;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut bytes = Unstructured::new(bytes);
-    let mut machine = Machine::new();
+    let mut machine = Machine::new(Medium::Fake(FakeDisk::new()));
     for _ in 0..STEPS_MAX {
         if bytes.is_empty() {
             return;
@@ -26,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn step(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Step> {
     let number = |bytes: &mut Unstructured<'_>| u8::arbitrary(bytes);
-    Ok(match bytes.int_in_range(0..=18u8)? {
+    Ok(match bytes.int_in_range(0..=19u8)? {
         0 | 1 => Step::Issue {
             client: number(bytes)?,
             lifetime: Option::<u8>::arbitrary(bytes)?.map(u16::from),
@@ -80,8 +81,11 @@ fn step(bytes: &mut Unstructured<'_>) -> arbitrary::Result<Step> {
             lifetime: number(bytes)?.into(),
         },
         17 => Step::Rotate,
-        _ => Step::Retire {
+        18 => Step::Retire {
             key: number(bytes)?,
+        },
+        _ => Step::JumpClock {
+            hours: i8::arbitrary(bytes)?,
         },
     })
 }

@@ -93,6 +93,13 @@ pub(super) fn mac(key: &MacKey, hasher: &blake3::Hasher) -> String {
     format!("{mac:032x}")
 }
 
+/// The last line of an export that has these lines before it.
+#[cfg(feature = "testkit")]
+pub(crate) fn end_of_export(lines: &[u8], key: &crate::digest::DigestKey) -> String {
+    let mac = mac(&MacKey::new(key), blake3::Hasher::new().update(lines));
+    format!("{{\"end\":{{\"mac\":\"{mac}\"}}}}\n")
+}
+
 struct Export<W> {
     into: W,
     hasher: blake3::Hasher,

@@ -11,6 +11,7 @@ use super::open::store_record;
 use super::restore::{LostRevocations, Restored, may_be_used, needed_key, next_id};
 use super::scan::Visit as _;
 use crate::client_id::ClientId;
+use crate::disk::Disk;
 use crate::disk::sled::SledDisk;
 use crate::error::Error;
 use crate::options::Options;
@@ -54,7 +55,37 @@ impl Store {
         options: Options,
         lost: LostRevocations,
     ) -> Result<Imported, Error> {
-        let key = MacKey::new(needed_key(&options)?);
+        let header = Head::read(from, &options, lost)?;
+        let target = NewFolder::begin(folder.as_ref())?;
+        let place = target.folder()?;
+        let disk = SledDisk::open(&place.data(), &place.sidecar(), options.cache_bytes)?;
+        let imported = header.import_onto(Box::new(disk), &options, lost)?;
+        target.finish()?;
+        Ok(imported)
+    }
+
+    /// The same onto an empty disk in memory.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn import_onto(
+        disk: crate::disk::fake::FakeDisk,
+        from: impl BufRead,
+        options: &Options,
+        lost: LostRevocations,
+    ) -> Result<Imported, Error> {
+        Head::read(from, options, lost)?.import_onto(Box::new(disk), options, lost)
+    }
+}
+
+/// An export that may be used, as far as its header tells, and the lines that follow.
+struct Head<R> {
+    seal: Seal,
+    lines: Lines<R>,
+    key: MacKey,
+}
+
+impl<R: BufRead> Head<R> {
+    fn read(from: R, options: &Options, lost: LostRevocations) -> Result<Self, Error> {
+        let key = MacKey::new(needed_key(options)?);
         let mut lines = Lines {
             from,
             hasher: blake3::Hasher::new(),
@@ -65,22 +96,32 @@ impl Store {
             return Err(lines.bad("is not the header of an export"));
         };
         let seal = seal_of(&header).ok_or_else(|| lines.bad("says what no export says"))?;
-        may_be_used(&seal, &options, lost)?;
-        let target = NewFolder::begin(folder.as_ref())?;
+        may_be_used(&seal, options, lost)?;
+        Ok(Self { seal, lines, key })
+    }
+
+    fn import_onto(
+        self,
+        disk: Box<dyn Disk>,
+        options: &Options,
+        lost: LostRevocations,
+    ) -> Result<Imported, Error> {
+        let Self {
+            seal: mut like,
+            mut lines,
+            key,
+        } = self;
         let told = Told {
             doing: "import",
-            total: header.tokens,
+            total: like.tokens,
             on_progress: options.on_progress.clone(),
         };
-        let place = target.folder()?;
-        let disk = SledDisk::open(&place.data(), &place.sidecar(), options.cache_bytes)?;
         let mut import = Import {
-            new: NewStore::begin(Box::new(disk), key.clone(), told),
-            epoch: next_id(&seal, &options)?,
+            new: NewStore::begin(disk, key.clone(), told),
+            epoch: next_id(&like, options)?,
             tokens: 0,
             keys_retired: 0,
         };
-        let mut like = seal;
         if lost == LostRevocations::RevokeAll {
             import.new.revoke_all_before(import.epoch);
             like.generation = options.least_generation.max(like.generation + 1);
@@ -88,7 +129,6 @@ impl Store {
         import.all(&mut lines, &key)?;
         like.last_id = like.last_id.max(import.epoch.as_u64());
         let made = import.new.finish(&like, store_record(&key)?)?;
-        target.finish()?;
         Ok(Imported {
             store: Restored::of(&made, lost),
             keys_retired: import.keys_retired,

@@ -72,6 +72,8 @@ pub use client::ClientInfo;
 #[cfg(feature = "jwt")]
 pub use client_keys::NewClientKey;
 pub use compact::Compacted;
+#[cfg(all(feature = "export", feature = "testkit"))]
+pub(crate) use export::end_of_export;
 #[cfg(feature = "export")]
 pub use export::{Digests, Exported};
 #[cfg(feature = "export")]

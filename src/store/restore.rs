@@ -8,6 +8,7 @@ use super::backup_file::Backup;
 use super::new_store::{NewFolder, NewStore, Told};
 use super::scan::{Records, scan_records};
 use crate::digest::DigestKey;
+use crate::disk::Disk;
 use crate::disk::sled::SledDisk;
 use crate::error::Error;
 use crate::options::Options;
@@ -77,13 +78,21 @@ impl Store {
         let backup = Backup::open(backup.as_ref(), &key)?;
         may_be_used(&backup.seal, &options, lost)?;
         let target = NewFolder::begin(folder.as_ref())?;
-        let from = Source {
-            records: &backup,
-            seal: &backup.seal,
-            store_record: backup.store_record.clone(),
-            doing: "restore",
-        };
-        from.write(target, &key, &options, lost)
+        Source::of(&backup).write(target, &key, &options, lost)
+    }
+
+    /// The same onto an empty disk in memory.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn restore_onto(
+        disk: crate::disk::fake::FakeDisk,
+        backup: &Path,
+        options: &Options,
+        lost: LostRevocations,
+    ) -> Result<Restored, Error> {
+        let key = MacKey::new(needed_key(options)?);
+        let backup = Backup::open(backup, &key)?;
+        may_be_used(&backup.seal, options, lost)?;
+        Source::of(&backup).write_onto(Box::new(disk), &key, options, lost)
     }
 }
 
@@ -125,11 +134,34 @@ pub(super) struct Source<'a> {
     pub(super) doing: &'static str,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    fn of(backup: &'a Backup) -> Self {
+        Self {
+            records: backup,
+            seal: &backup.seal,
+            store_record: backup.store_record.clone(),
+            doing: "restore",
+        }
+    }
+
     /// Writes the new store, proving every record.
     pub(super) fn write(
         self,
         target: NewFolder,
+        key: &MacKey,
+        options: &Options,
+        lost: LostRevocations,
+    ) -> Result<Restored, Error> {
+        let folder = target.folder()?;
+        let disk = SledDisk::open(&folder.data(), &folder.sidecar(), options.cache_bytes)?;
+        let restored = self.write_onto(Box::new(disk), key, options, lost)?;
+        target.finish()?;
+        Ok(restored)
+    }
+
+    fn write_onto(
+        self,
+        disk: Box<dyn Disk>,
         key: &MacKey,
         options: &Options,
         lost: LostRevocations,
@@ -139,9 +171,7 @@ impl Source<'_> {
             total: self.seal.tokens,
             on_progress: options.on_progress.clone(),
         };
-        let folder = target.folder()?;
-        let disk = SledDisk::open(&folder.data(), &folder.sidecar(), options.cache_bytes)?;
-        let mut new = NewStore::begin(Box::new(disk), key.clone(), told);
+        let mut new = NewStore::begin(disk, key.clone(), told);
         let mut like = self.seal.clone();
         if lost == LostRevocations::RevokeAll {
             new.revoke_all_before(next_id(&like, options)?);
@@ -149,7 +179,6 @@ impl Source<'_> {
         }
         scan_records(self.records, key, self.seal, &mut new)?;
         let seal = new.finish(&like, self.store_record)?;
-        target.finish()?;
         Ok(Restored::of(&seal, lost))
     }
 }

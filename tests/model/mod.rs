@@ -2,6 +2,7 @@
 //! to both and compares after every step. Shared by the property test and the fuzzer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,8 @@ use hallpass::{
 const START: u64 = 1_800_000_000;
 /// How long dead tokens are kept.
 const GRACE_SECS: u64 = 100;
+/// How far behind the time that a store has seen the clock may be when it is opened.
+const CLOCK_SLACK_SECS: u64 = 24 * 3600;
 
 /// One step of a history. Numbers pick from what exists, modulo its size.
 #[derive(Clone, Debug)]
@@ -72,6 +75,10 @@ pub(crate) enum Step {
     MoveClock {
         secs: i16,
     },
+    /// As when a machine starts with a wrong clock, or is put right.
+    JumpClock {
+        hours: i8,
+    },
     Flush,
     Reopen,
     Crash {
@@ -80,6 +87,46 @@ pub(crate) enum Step {
     FailAfter {
         calls: u8,
     },
+}
+
+/// Where the store lies.
+#[allow(dead_code, reason = "fuzzing is done in memory")]
+pub(crate) enum Medium {
+    /// A disk in memory, which fails and loses power when told to.
+    Fake(FakeDisk),
+    /// sled, in this folder. There nothing fails, and to crash is to be dropped: what a power cut or
+    /// a kill leaves is for other tests.
+    Folder(PathBuf),
+}
+
+impl Medium {
+    fn open(&self, clock: &ManualClock) -> Result<Store, Error> {
+        let options = Options::new()
+            .clock(clock.clone())
+            .purge_grace(std::time::Duration::from_secs(GRACE_SECS));
+        match self {
+            Self::Fake(disk) => options.open_fake(disk.clone()),
+            Self::Folder(folder) => options.open(folder),
+        }
+    }
+
+    fn fail_after(&self, calls: u32) {
+        if let Self::Fake(disk) = self {
+            disk.fail_after(calls);
+        }
+    }
+
+    fn lose_power(&self, groups_kept: usize) {
+        if let Self::Fake(disk) = self {
+            disk.crash(groups_kept);
+        }
+    }
+
+    fn heal(&self) {
+        if let Self::Fake(disk) = self {
+            disk.heal();
+        }
+    }
 }
 
 /// A clock that a test moves by hand.
@@ -111,7 +158,7 @@ struct Token {
 }
 
 pub(crate) struct Machine {
-    disk: FakeDisk,
+    medium: Medium,
     clock: ManualClock,
     store: Option<Store>,
     /// Whether a write has failed, so that the store refuses changes.
@@ -135,12 +182,12 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new() -> Self {
-        let disk = FakeDisk::new();
+    /// One with an empty store.
+    pub(crate) fn new(medium: Medium) -> Self {
         let clock = ManualClock(Arc::new(AtomicU64::new(START)));
-        let store = open(&disk, &clock);
+        let store = medium.open(&clock).expect("a healthy disk opens");
         Self {
-            disk,
+            medium,
             clock,
             store: Some(store),
             broken: false,
@@ -190,6 +237,10 @@ impl Machine {
                     .0
                     .fetch_add(*secs as i64 as u64, Ordering::Relaxed);
             }
+            Step::JumpClock { hours } => {
+                let secs = i64::from(*hours) * 3600;
+                self.clock.0.fetch_add(secs as u64, Ordering::Relaxed);
+            }
             Step::Flush => {
                 let flushed = self.store().flush();
                 self.expect_done(flushed);
@@ -204,7 +255,7 @@ impl Machine {
             }
             Step::Reopen => self.crash(0),
             Step::Crash { groups_kept } => self.crash(usize::from(*groups_kept)),
-            Step::FailAfter { calls } => self.disk.fail_after(u32::from(*calls)),
+            Step::FailAfter { calls } => self.medium.fail_after(u32::from(*calls)),
         }
         self.see_time();
         self.compare();
@@ -479,24 +530,24 @@ impl Machine {
     fn crash(&mut self, groups_kept: usize) {
         // The process dies: nothing is closed or flushed. The fake keeps what a disk would.
         self.set_clock_right();
-        self.disk.fail_after(0);
+        self.medium.fail_after(0);
         drop(self.store.take());
-        self.disk.crash(groups_kept);
+        self.medium.lose_power(groups_kept);
         self.broken = false;
         self.reopen();
     }
 
     /// A store that dies unflushed takes its knowledge of the time with it, back to its last write.
     /// What the store promises then holds if the clock is right, as it is here from now on.
-    fn set_clock_right(&mut self) {
+    fn set_clock_right(&self) {
         self.clock.0.fetch_max(self.latest, Ordering::Relaxed);
     }
 
     /// Opens again, and lets the disk say how the changes that had failed came out.
     fn reopen(&mut self) {
-        self.disk.heal();
+        self.medium.heal();
         self.broken = false;
-        let store = open(&self.disk, &self.clock);
+        let store = self.open();
         for id in self.tokens.keys().copied().collect::<Vec<_>>() {
             let token = self.tokens.get_mut(&id).expect("listed");
             let Some(info) = store.get(id).expect("a healthy disk") else {
@@ -527,6 +578,22 @@ impl Machine {
         #[cfg(feature = "jwt")]
         self.compare_keys(&store);
         self.store = Some(store);
+    }
+
+    /// A clock that is further behind than clocks go is not believed: then it is put right.
+    fn open(&self) -> Store {
+        let is_behind = self.clock.now_secs() + CLOCK_SLACK_SECS < self.latest;
+        match self.medium.open(&self.clock) {
+            Ok(store) => {
+                assert!(!is_behind, "a clock was believed that went back");
+                store
+            }
+            Err(Error::ClockAnomaly { .. }) if is_behind => {
+                self.set_clock_right();
+                self.medium.open(&self.clock).expect("the clock is right")
+            }
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Holds every token that ever was against the model.
@@ -620,14 +687,6 @@ impl Machine {
     fn store(&self) -> &Store {
         self.store.as_ref().expect("a store is open between steps")
     }
-}
-
-fn open(disk: &FakeDisk, clock: &ManualClock) -> Store {
-    Options::new()
-        .clock(clock.clone())
-        .purge_grace(std::time::Duration::from_secs(GRACE_SECS))
-        .open_fake(disk.clone())
-        .expect("a healthy disk opens")
 }
 
 fn name(client: u8) -> String {
