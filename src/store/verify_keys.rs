@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Core;
 use super::keys::StoredKey;
 use crate::error::Error;
+use crate::jwt::{Algorithm, VerifyingKey};
 use crate::record::KeyRecord;
 
 impl Core {
@@ -38,9 +39,9 @@ impl Core {
     fn is_usable(&self, kid: &str, stored: &StoredKey) -> Result<bool, Error> {
         let record = &stored.record;
         if let Some(key) = &stored.verifying {
-            let public = key.to_jwk().unwrap_or_default();
-            let is_this = key.kid() == Some(kid) && key.algorithm() == record.algorithm()?;
-            if !is_this || public != *record.public {
+            let algorithm = record.algorithm()?;
+            let is_this = key.kid() == Some(kid) && key.algorithm() == algorithm;
+            if !is_this || canonical(&record.public, algorithm) != key.to_jwk() {
                 return Ok(false);
             }
         }
@@ -51,6 +52,13 @@ impl Core {
         }
         Ok(true)
     }
+}
+
+/// The public key of a record as it is written here, whatever wrote it: members may stand in another order.
+fn canonical(jwk: &str, algorithm: Algorithm) -> Option<String> {
+    VerifyingKey::from_jwk(jwk.as_bytes(), Some(algorithm))
+        .ok()?
+        .to_jwk()
 }
 
 /// Memory may be ahead of the disk, for it retires a key first; or behind it by a rotation that it
@@ -76,7 +84,7 @@ fn agrees(disk: &KeyRecord, memory: &KeyRecord) -> bool {
 mod tests {
     use super::*;
     use crate::disk::fake::FakeDisk;
-    use crate::jwt::{Algorithm, SigningKey};
+    use crate::jwt::SigningKey;
     use crate::options::Options;
     use crate::store::Store;
 
