@@ -1,8 +1,8 @@
 //! What hallpass costs beside the limits of the machine and beside what one would use instead.
 //!
 //! ```sh
-//! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --quick   # 5 minutes
-//! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --full    # 40 minutes
+//! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --quick   # 3 minutes
+//! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --full    # 10 minutes
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- floor            # no rivals
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- latency          # percentiles only
 //! ```
