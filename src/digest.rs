@@ -111,7 +111,7 @@ impl DigestKeys {
     /// Up to 63 bytes fill one BLAKE3 block: the text, zeros, and its length in the last byte, so
     /// that no two texts share a block. One whole block is cheaper than the odd length, and batches
     /// hash sixteen of them at once. Longer texts have a key of their own.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text(&self, text: &[u8]) -> Digest {
         match block(text) {
             Some(block) => {

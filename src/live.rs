@@ -217,38 +217,61 @@ impl Live {
         self.client_names.get(number).unwrap_or_default()
     }
 
-    /// The token with this text. Among the validators, for one caller only: with two the compiler puts the
-    /// hold on the table's layout out of line, which makes a call 15 ns longer.
-    #[inline(always)]
-    pub(crate) fn find_text(&self, text: &[u8]) -> Result<Entry, Missing> {
+    /// The token with this text, for those who have time.
+    pub(crate) fn find_text(&self, text: &[u8]) -> Option<Entry> {
         #[cfg(feature = "jwt")]
         if text.len() > token_text::TEXT_MAX_BYTES {
-            return self.find_jwt(text).ok_or(Missing::OtherForm);
+            return self.find_jwt(text);
         }
-        let Some(id) = token_text::id_bytes(text) else {
-            return self.find_chosen(text);
-        };
+        let place = token_text::id_bytes(text).map(Place::of_id_text);
+        self.find(place, self.digests.text(text))
+    }
+
+    /// The opaque token with this text, where its id says; else its digest, if the text has the form of
+    /// one. For one caller only: with two the compiler puts the hold on the table's layout out of
+    /// line, which makes a call 15 ns longer.
+    #[inline(always)]
+    pub(crate) fn find_opaque(&self, text: &[u8]) -> Result<Entry, Option<table::Digest>> {
+        if text.len() > token_text::TEXT_MAX_BYTES {
+            return Err(None);
+        }
+        let id = token_text::id_bytes(text).ok_or(None)?;
         // The form is looked at while the memory is on its way, and not when nothing was found: whatever
         // stands between one look-up and the next call's prefetch must fit in the processor's window
         // of some 200 instructions, or the two no longer overlap.
         let digest =
             || token_text::is_well_formed(text).then(|| self.digests.text(text).in_memory());
-        match self.table.get_meanwhile(Place::of_id_text(id), digest) {
-            Ok(entry) => Ok(entry),
-            Err(Some(digest)) => self.find_placed_by(digest).ok_or(Missing::Unknown),
-            Err(None) => self.find_chosen(text),
+        self.table.get_meanwhile(Place::of_id_text(id), digest)
+    }
+
+    /// The token with this text that [`Live::find_opaque`] did not find, with what it yielded. Noise
+    /// costs no digest and no look-up unless somebody chose a secret.
+    #[inline]
+    pub(crate) fn find_other(
+        &self,
+        text: &[u8],
+        digest: Option<table::Digest>,
+    ) -> Result<Entry, Missing> {
+        match digest {
+            Some(digest) => self.find_placed_by(digest).ok_or(Missing::Unknown),
+            #[cfg(feature = "jwt")]
+            None if text.len() > token_text::TEXT_MAX_BYTES => {
+                self.find_jwt(text).ok_or(Missing::OtherForm)
+            }
+            // This thread is ending.
+            None if token_text::is_well_formed(text) => {
+                self.find_text(text).ok_or(Missing::Unknown)
+            }
+            None => self.find_chosen(text).ok_or(Missing::OtherForm),
         }
     }
 
-    /// The token with this text, which has not the form of ours: noise costs no digest and no
-    /// look-up unless somebody chose a secret.
     #[cold]
-    fn find_chosen(&self, text: &[u8]) -> Result<Entry, Missing> {
+    fn find_chosen(&self, text: &[u8]) -> Option<Entry> {
         if self.has_placed_by_digest() {
-            let digest = self.digests.text(text).in_memory();
-            return self.find_placed_by(digest).ok_or(Missing::OtherForm);
+            return self.find_placed_by(self.digests.text(text).in_memory());
         }
-        Err(Missing::OtherForm)
+        None
     }
 
     /// The JWT with this text; or the token whose chosen secret looks like one, or is as long.
@@ -257,9 +280,15 @@ impl Live {
     fn find_jwt(&self, text: &[u8]) -> Option<Entry> {
         let place = crate::jwt::embedded_id(text).map(|id| Place::of_id_text(&id));
         if let Some(place) = place {
-            let digest = || Some(self.digests.jwt(text).in_memory());
-            if let Ok(found) = self.table.get_meanwhile(place, digest) {
-                return Some(found);
+            let digest = || self.digests.jwt(text).in_memory();
+            let found = match self.table.get_meanwhile(place, || Some(digest())) {
+                Ok(found) => Some(found),
+                Err(Some(_)) => None,
+                // This thread is ending.
+                Err(None) => self.table.get(place, digest()),
+            };
+            if found.is_some() {
+                return found;
             }
         }
         self.find_long(place, text)

@@ -23,7 +23,7 @@ impl Store {
 
 impl Core {
     pub(super) fn find_text(&self, text: &[u8]) -> Option<Entry> {
-        self.live.find_text(text).ok()
+        self.live.find_text(text)
     }
 
     /// What is placed by the id in its text, or by the digest if the secret was chosen.

@@ -1,13 +1,15 @@
 //! What is kept of a credential in memory; knows nothing of how it was computed.
 
 use core::fmt;
+use core::num::NonZeroU64;
 
 /// 128 bits of the keyed digest of what a client shows.
 ///
 /// All 128 are compared: RFC 6749 section 10.10 wants the chance of guessing a token to be at most
-/// 2^-128. The first word is never zero, since zero marks a free slot.
+/// 2^-128. The first word is never zero, since zero marks a free slot: an `Option` of it fits in two
+/// registers.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Digest([u64; 2]);
+pub(crate) struct Digest(NonZeroU64, u64);
 
 impl Digest {
     /// The first half of a hash function's output. A first word of zero (one digest in 2^64) becomes one,
@@ -21,18 +23,21 @@ impl Digest {
 
     /// The digest made of these words, the first one moved off zero.
     pub(crate) const fn of_words(first: u64, second: u64) -> Self {
-        Self([if first == 0 { 1 } else { first }, second])
+        match NonZeroU64::new(first) {
+            Some(first) => Self(first, second),
+            None => Self(NonZeroU64::MIN, second),
+        }
     }
 
     /// The two words.
     pub(crate) const fn words(self) -> [u64; 2] {
-        self.0
+        [self.0.get(), self.1]
     }
 
     /// Whether these words are this digest's: both are always looked at, and no branch is taken
     /// before both are.
     pub(crate) const fn is(self, first: u64, second: u64) -> bool {
-        (self.0[0] ^ first) | (self.0[1] ^ second) == 0
+        (self.0.get() ^ first) | (self.1 ^ second) == 0
     }
 }
 

@@ -1,5 +1,7 @@
 //! One token in the table, and how it packs into four words.
 
+use core::num::NonZeroU64;
+
 use super::{Digest, Place};
 use crate::token_id::TokenId;
 
@@ -32,19 +34,27 @@ pub(crate) struct Entry {
 }
 
 /// What the table keeps of one token beside its digest, as it stands there. Readers hand on these two
-/// words: an [`Entry`] in the middle of a look-up goes through memory, a field at a time.
+/// words in two registers: an [`Entry`] would go through memory, a field at a time, and be read back in
+/// other pieces than it was written in, which waits for the memory.
 #[derive(Clone, Copy)]
 pub(super) struct Packed {
-    pub(super) term: u64,
-    pub(super) facts: u64,
+    term: u64,
+    facts: NonZeroU64,
 }
 
 impl Packed {
+    /// These two words of a slot; `None` if no entry has them.
+    #[inline(always)]
+    pub(super) fn new(term: u64, facts: u64) -> Option<Self> {
+        let facts = NonZeroU64::new(facts)?;
+        Some(Self { term, facts })
+    }
+
     /// The entry with this digest that these words belong to.
     #[inline(always)]
     pub(super) fn unpack(self, digest: Digest) -> Entry {
         let [key, check] = digest.words();
-        Entry::of_words([key, check, self.term, self.facts])
+        Entry::of_words([key, check, self.term, self.facts.get()])
     }
 }
 

@@ -83,7 +83,7 @@ impl<'a> Line<'a> {
         // Acquire here too: should the same key have been put back, the reuse must show.
         let unchanged = self.word(slot, KEY).load(Ordering::Acquire) == key;
         if unchanged && signals.no_reuse_since(seen) {
-            Ok(Packed { term, facts })
+            Packed::new(term, facts).ok_or(Torn)
         } else {
             Err(Torn)
         }

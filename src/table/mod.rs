@@ -160,49 +160,31 @@ impl Table {
     }
 
     /// Computes a digest while the memory of `place` is on its way, then looks for the entry with it
-    /// there. One hold on the layout serves both. Where nothing is found, yields the digest; where there is
-    /// none to look for, `None`.
+    /// there. One hold on the layout serves both. Where nothing is found, yields the digest; `None` if there
+    /// was none to look for, or this thread is ending and holds nothing more: then nothing was looked for.
     #[inline(always)]
     pub(crate) fn get_meanwhile(
         &self,
         place: Place,
-        digest: impl Fn() -> Option<Digest>,
+        digest: impl FnOnce() -> Option<Digest>,
     ) -> Result<Entry, Option<Digest>> {
         let stamp = self.signals.stamp();
-        let first = self.with_layout(stamp, |layout| {
+        let attempt = self.with_layout(stamp, |layout| {
             let view = layout.view();
             view.span(place, self.signals.seen(stamp)).prefetch(place);
-            let Some(digest) = digest() else {
-                return First::NoDigest;
-            };
-            match look(view, &self.signals, stamp, place, digest) {
-                Some(Some(found)) => First::Found(digest, found),
-                Some(None) => First::Missing(digest),
-                None => First::Torn(digest),
-            }
+            let digest = digest()?;
+            Some((digest, look(view, &self.signals, stamp, place, digest)))
         });
-        match first {
-            Some(First::Found(digest, found)) => Ok(found.unpack(digest)),
-            Some(First::Missing(digest)) => Err(Some(digest)),
-            Some(First::NoDigest) => Err(None),
-            Some(First::Torn(digest)) => self.get_again(place, Some(digest)),
-            None => self.get_alone(place, &digest),
-        }
+        let (digest, found) = attempt.flatten().ok_or(None)?;
+        let found = found.unwrap_or_else(|| self.get_again(place, digest));
+        found.map(|found| found.unpack(digest)).ok_or(Some(digest))
     }
 
+    /// Out of line, and answers in registers.
     #[cold]
-    fn get_alone(
-        &self,
-        place: Place,
-        digest: &dyn Fn() -> Option<Digest>,
-    ) -> Result<Entry, Option<Digest>> {
-        self.get_again(place, digest())
-    }
-
-    #[cold]
-    fn get_again(&self, place: Place, digest: Option<Digest>) -> Result<Entry, Option<Digest>> {
-        let found = digest.and_then(|digest| self.get(place, digest));
-        found.ok_or(digest)
+    #[inline(never)]
+    fn get_again(&self, place: Place, digest: Digest) -> Option<Packed> {
+        self.read(|view, signals, stamp| look(view, signals, stamp, place, digest))
     }
 
     /// How many entries there are.
@@ -257,16 +239,6 @@ impl Drop for Table {
     fn drop(&mut self) {
         remembered::forget_former(self.number, 0);
     }
-}
-
-/// What the first attempt came to.
-enum First {
-    Found(Digest, Packed),
-    Missing(Digest),
-    /// There is no digest to look for.
-    NoDigest,
-    /// What was read may have been changing.
-    Torn(Digest),
 }
 
 /// One attempt to find a digest; `None` if what was read may have been changing.

@@ -13,7 +13,7 @@ use crate::auth::Auth;
 use crate::credential::{Credential, Headers, Profile, Request, Scratch};
 use crate::inactive::{ClientFault, Inactive, Oversize};
 use crate::live::{Live, Missing};
-use crate::table::{Entry, Place};
+use crate::table::{self, Entry, Place};
 use crate::token_text;
 
 /// The longest text that is looked up, in bytes: that of a credential in a request.
@@ -60,7 +60,21 @@ impl Validator {
         if text.len() > TEXT_MAX_BYTES {
             return Err(Inactive::TooLarge(Oversize::Field));
         }
-        match self.live.find_text(text) {
+        match self.live.find_opaque(text) {
+            Ok(entry) => self.judge(&entry),
+            Err(digest) => self.validate_other(text, digest),
+        }
+    }
+
+    /// JWTs, chosen secrets, and what is unknown. Out of line, and not with the entry handed back: then
+    /// the compiler keeps that of [`Live::find_opaque`] in registers.
+    #[inline(never)]
+    fn validate_other(
+        &self,
+        text: &[u8],
+        digest: Option<table::Digest>,
+    ) -> Result<Active<'_>, Inactive> {
+        match self.live.find_other(text, digest) {
             Ok(entry) => self.judge(&entry).map_err(|why| refine(why, &entry, text)),
             Err(Missing::Unknown) => Err(self.not_found()),
             Err(Missing::OtherForm) => Err(self.why_no_token(text)),
@@ -178,8 +192,7 @@ impl Validator {
 #[cfg(feature = "jwt")]
 fn refine(why: Inactive, entry: &Entry, text: &[u8]) -> Inactive {
     let signed = |exp| exp <= u64::from(entry.expires_at);
-    let is_jwt = text.len() > token_text::TEXT_MAX_BYTES;
-    if why == Inactive::Expired && is_jwt && crate::jwt::embedded_expiry(text).is_some_and(signed) {
+    if why == Inactive::Expired && crate::jwt::embedded_expiry(text).is_some_and(signed) {
         return Inactive::ExpiredSignature;
     }
     why
