@@ -17,7 +17,12 @@ fuzz_target!(|lines: &[u8]| {
     let options = || Options::new().digest_key(key());
     let forged = end_of_export(lines, &DigestKey::from_bytes([43; 32]));
     let export = [lines, forged.as_bytes()].concat();
-    let imported = import_onto(FakeDisk::new(), &*export, &options(), LostRevocations::Accept);
+    let imported = import_onto(
+        FakeDisk::new(),
+        &*export,
+        &options(),
+        LostRevocations::Accept,
+    );
     assert!(imported.is_err(), "imported what has no MAC of this store");
 
     let export = [lines, end_of_export(lines, &key()).as_bytes()].concat();

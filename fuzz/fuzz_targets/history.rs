@@ -4,8 +4,8 @@
 #![no_main]
 
 use arbitrary::{Arbitrary, Unstructured};
-use libfuzzer_sys::fuzz_target;
 use hallpass::testkit::FakeDisk;
+use libfuzzer_sys::fuzz_target;
 use model::{Machine, Medium, Step};
 
 #[path = "../../tests/model/mod.rs"]
