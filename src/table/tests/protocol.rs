@@ -79,7 +79,7 @@ fn get(layouts: &[Layout], signals: &Signals, digest: Digest) -> Option<Entry> {
         let stamp = signals.stamp();
         let view = layouts[stamp as usize].view();
         if let Some(answer) = look(view, signals, stamp, Place::of_digest(digest), digest) {
-            return answer;
+            return answer.map(|found| found.unpack(digest));
         }
         thread::yield_now();
     }
