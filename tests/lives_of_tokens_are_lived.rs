@@ -161,6 +161,34 @@ fn a_bootstrap_token_is_taken_once_if_it_is_strong() {
         store.validator().validate(pair_secret).is_err(),
         "a pair's secret is no token"
     );
+    let again = NewToken::client_secret("bootstrap").pair_id(id);
+    let again = store.issue_chosen(again.never_expires(), pair_secret);
+    assert!(matches!(again, Err(Error::AlreadyExists)));
+    assert_eq!(store.stats().unwrap().tokens, 2);
+}
+
+#[test]
+fn what_a_client_shows_is_found_dead_or_alive() {
+    let (_dir, store, _clock) = store();
+    let text = store.issue(NewToken::new("c").never_expires()).unwrap();
+    let pair = NewToken::client_secret("c").pair_id("key-1");
+    let pair = store.issue(pair.never_expires()).unwrap();
+    let chosen_secret = "gt6P_zIqTnCngfHDCpWb48ob5EBt3PqunUhpofNCNnc=";
+    let chosen = NewToken::client_secret("c").pair_id("key-2");
+    let chosen = store
+        .issue_chosen(chosen.never_expires(), chosen_secret)
+        .unwrap();
+    let secret = pair.secret.expose();
+    for _ in 0..2 {
+        assert_eq!(store.id_of_text(text.secret.expose()), Some(text.id));
+        assert_eq!(store.id_of_pair("key-1", secret), Some(pair.id));
+        assert_eq!(store.id_of_pair("key-2", chosen_secret), Some(chosen));
+        store.revoke_everything().unwrap();
+    }
+    assert_eq!(store.id_of_pair("key-2", secret), None);
+    assert_eq!(store.id_of_pair("key-1", chosen_secret), None);
+    assert_eq!(store.id_of_text(secret), None);
+    assert_eq!(store.id_of_text(chosen_secret), None);
 }
 
 /// life-flipt-9: neither an error of the index nor a silent replacement.
@@ -226,6 +254,13 @@ fn a_client_has_as_many_tokens_as_it_may() {
             ..
         })
     ));
+    // What was begun of a group that is given up takes no room.
+    let another = || NewToken::new("another").never_expires();
+    let too_many = store.issue_many((0..51).map(|_| another()), |_| {});
+    assert!(matches!(too_many, Err(Error::Limit { .. })));
+    assert_eq!(store.stats().unwrap().tokens, 50);
+    let all = store.issue_many((0..50).map(|_| another()), |_| {});
+    assert_eq!(all.unwrap(), 50);
     let generation = store.generation();
     assert!(
         store

@@ -292,6 +292,18 @@ mod tests {
         }
         assert!(check_chosen("gt6P_zIqTnCngfHDCpWb48ob5EBt3PqunUhpofNCNnc=").is_ok());
         assert!(check_chosen("with a space 0123456789 abcdefghijklmnop").is_err());
+        // Sixteen different characters are four bits each, one more makes it five.
+        assert!(check_chosen("0123456789abcdef0123456789abcdef").is_ok());
+        for (weak, bits) in [
+            ("0123456789abcdef0123456789abcde", 124),
+            ("0123456789abcdefg01234567", 125),
+        ] {
+            assert!(matches!(
+                check_chosen(weak),
+                Err(Error::WeakSecret { at_most_bits, .. }) if at_most_bits == bits
+            ));
+        }
+        assert!(check_chosen("0123456789abcdefg012345678").is_ok());
         assert!(matches!(
             check_chosen(&"x1".repeat(257)),
             Err(Error::Limit { .. })
