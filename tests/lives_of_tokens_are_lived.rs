@@ -208,6 +208,26 @@ fn the_same_secret_twice_is_told() {
         generated.secret.expose(),
     );
     assert!(matches!(again, Err(Error::AlreadyExists)));
+
+    // Also by many threads at once; and one that was refused is not there.
+    let secret = "U2Vjb25kIHNlY3JldCBvZiBtYW55IHRocmVhZHMgYXQgb25jZQ";
+    let new = || NewToken::new("c").never_expires();
+    store.disable_client("c").unwrap();
+    let refused = store.issue_chosen(new(), secret);
+    assert!(matches!(refused, Err(Error::ClientDisabled)));
+    store.enable_client("c").unwrap();
+    let together = std::sync::Barrier::new(8);
+    let issued: Vec<_> = std::thread::scope(|scope| {
+        let issue = || {
+            together.wait();
+            store.issue_chosen(new(), secret)
+        };
+        let threads = [(); 8].map(|()| scope.spawn(issue));
+        threads.map(|thread| thread.join().unwrap()).into()
+    });
+    assert_eq!(issued.iter().filter(|one| one.is_ok()).count(), 1);
+    let told = |one: &Result<_, _>| matches!(one, Err(Error::AlreadyExists));
+    assert_eq!(issued.iter().filter(|one| told(one)).count(), 7);
 }
 
 /// life-fro-1, life-fro-2, life-frp-1, life-frp-2. Differences: two secrets live side by side until
@@ -239,8 +259,10 @@ fn client_secrets_rotate_with_overlap_and_die_with_their_client() {
 #[test]
 fn a_client_has_as_many_tokens_as_it_may() {
     let dir = tempfile::tempdir().unwrap();
+    let clock = HandClock(Arc::new(AtomicU64::new(NOW)));
     let store = Options::new()
         .tokens_per_client_max(50)
+        .clock(clock.clone())
         .open(dir.path())
         .unwrap();
     let new = || NewToken::new("user").lifetime(Duration::from_secs(2160 * 3600));
@@ -269,6 +291,17 @@ fn a_client_has_as_many_tokens_as_it_may() {
             .is_ok()
     );
     assert_eq!(store.generation(), generation);
+
+    // What is purged makes room; a client of whom all is purged is unknown.
+    assert!(store.revoke_all("another").unwrap());
+    clock.0.fetch_add(3601, Ordering::Relaxed);
+    assert_eq!(store.purge(100).unwrap().purged, 50);
+    assert_eq!(store.stats().unwrap().tokens, 50);
+    assert_eq!(store.client("another").unwrap(), None);
+    assert!(!store.revoke_all("another").unwrap());
+    let all = store.issue_many((0..50).map(|_| another()), |_| {});
+    assert_eq!(all.unwrap(), 50);
+    assert_eq!(store.client("another").unwrap().unwrap().tokens, 50);
 }
 
 /// life-frp-3: revoking is idempotent, and an unknown token is as dead as a revoked one.

@@ -182,6 +182,9 @@ mod tests {
                 hand.0.fetch_add(59, Ordering::Relaxed);
                 assert_eq!(store.purge(10).unwrap(), Purged::default());
                 assert_eq!(store.generation(), generation + 1, "once a minute, no more");
+                hand.0.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(store.purge(10).unwrap(), Purged::default());
+                assert_eq!(store.generation(), generation + 2);
             }
             // Killed, and the clock set back while it was down.
             disk.fail_after(0);
