@@ -328,3 +328,47 @@ fn failed_write(error: DiskError) -> Error {
         DiskError::Corrupt(what) => Error::Corrupt { what },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::new_token::NewToken;
+    use crate::options::Options;
+
+    #[test]
+    fn what_makes_tokens_less_alive_is_durable_in_every_mode() {
+        for (durability, issue_waits) in [(Durability::Sync, 0), (Durability::Buffered, 1)] {
+            let disk = FakeDisk::new();
+            let options = Options::new().durability(durability);
+            let store = options.open_fake(disk.clone()).unwrap();
+            let issue = || store.issue(NewToken::new("c").never_expires()).unwrap().id;
+            let one = issue();
+            assert_eq!(disk.unsynced_groups(), issue_waits);
+            store.revoke(one).unwrap();
+            assert_eq!(disk.unsynced_groups(), 0);
+            let other = issue();
+            store.expire(other, 0).unwrap();
+            assert_eq!(disk.unsynced_groups(), 0);
+            for change in [Store::revoke_everything, Store::flush] {
+                issue();
+                change(&store).unwrap();
+                assert_eq!(disk.unsynced_groups(), 0);
+            }
+            issue();
+            store.disable_client("c").unwrap();
+            assert_eq!(disk.unsynced_groups(), 0);
+        }
+    }
+
+    #[test]
+    fn a_store_that_could_not_write_says_so() {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        assert!(!store.stats().unwrap().read_only);
+        disk.fail_after(0);
+        assert!(store.flush().is_err());
+        assert!(store.stats().unwrap().read_only);
+    }
+}
