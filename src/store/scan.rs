@@ -256,3 +256,114 @@ fn pair_hash(client: &str, id: TokenId) -> u64 {
     (client, id.as_u64()).hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::{index_key, token_key};
+    use super::*;
+    use crate::digest::DigestKey;
+    use crate::disk::Write;
+    use crate::disk::fake::FakeDisk;
+    use crate::new_token::NewToken;
+    use crate::options::Options;
+    use crate::seal::SEAL_KEY;
+
+    fn key() -> DigestKey {
+        DigestKey::from_bytes([5; 32])
+    }
+
+    fn options() -> Options {
+        Options::new().digest_key(key())
+    }
+
+    /// A store of two tokens of `c` and one of `d`, closed.
+    fn store() -> (FakeDisk, Vec<TokenId>) {
+        let disk = FakeDisk::new();
+        let store = options().open_fake(disk.clone()).unwrap();
+        let issue = |client| store.issue(NewToken::new(client).never_expires());
+        let ids = ["c", "c", "d"].map(|client| issue(client).unwrap().id);
+        store.close().unwrap();
+        (disk, ids.into())
+    }
+
+    fn opens_with(disk: &FakeDisk, tree: Tree, key: &[u8], value: Option<Vec<u8>>) -> bool {
+        let key = key.to_vec();
+        disk.apply(&[Write { tree, key, value }]).unwrap();
+        match options().open_fake(disk.clone()) {
+            Ok(_) => true,
+            Err(Error::Corrupt { .. }) => false,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// Each has a good MAC, so that only the seal can tell.
+    #[test]
+    fn a_record_put_back_as_it_once_was_is_noticed() {
+        let (disk, ids) = store();
+        let trees = [
+            (Tree::Tokens, token_key(ids[0])),
+            (Tree::Clients, b"c".to_vec()),
+        ];
+        let read = |tree, key: &[u8]| disk.get(tree, key).unwrap();
+        let before = trees.each_ref().map(|(tree, key)| read(*tree, key));
+        let store = options().open_fake(disk.clone()).unwrap();
+        store.revoke(ids[0]).unwrap();
+        store.revoke_all("c").unwrap();
+        store.close().unwrap();
+        for ((tree, key), before) in trees.iter().zip(before) {
+            let after = read(*tree, key);
+            assert_ne!(before, after);
+            assert!(!opens_with(&disk, *tree, key, before));
+            assert!(opens_with(&disk, *tree, key, after));
+        }
+    }
+
+    /// As a fault of the writer would leave it: sealed, and yet not so.
+    #[test]
+    fn what_is_sealed_must_also_agree_with_itself() {
+        let sealed_with = |edit: &dyn Fn(&mut Seal, &mut ClientRecord)| {
+            let (disk, _) = store();
+            let mac_key = MacKey::new(&key());
+            let read = |tree, key: &[u8]| disk.get(tree, key).unwrap().unwrap();
+            let client = read(Tree::Clients, b"c");
+            let (mut client, old): (ClientRecord, _) =
+                record::decode(&mac_key, Tree::Clients, b"c", &client).unwrap();
+            let seal = read(Tree::Meta, SEAL_KEY);
+            let (mut seal, _): (Seal, _) =
+                record::decode(&mac_key, Tree::Meta, SEAL_KEY, &seal).unwrap();
+            edit(&mut seal, &mut client);
+            let (client, new) = record::encode(&mac_key, Tree::Clients, b"c", &client).unwrap();
+            seal.replace(Some(old), Some(new));
+            // A crash came between the group and its mark.
+            seal.generation += 1;
+            let (seal, _) = record::encode(&mac_key, Tree::Meta, SEAL_KEY, &seal).unwrap();
+            let seal = Write {
+                tree: Tree::Meta,
+                key: SEAL_KEY.to_vec(),
+                value: Some(seal),
+            };
+            disk.apply(&[seal]).unwrap();
+            opens_with(&disk, Tree::Clients, b"c", Some(client))
+        };
+        assert!(sealed_with(&|_, _| ()));
+        assert!(sealed_with(&|seal, _| seal.last_id += 1));
+        assert!(!sealed_with(&|seal, _| seal.last_id -= 1));
+        assert!(!sealed_with(&|seal, _| seal.tokens += 1));
+        assert!(!sealed_with(&|seal, _| seal.clients += 1));
+        assert!(!sealed_with(&|seal, _| seal.keys += 1));
+        assert!(!sealed_with(&|_, client| client.tokens += 1));
+        assert!(!sealed_with(&|_, client| client.tokens -= 1));
+    }
+
+    #[test]
+    fn an_index_that_is_not_that_of_the_tokens_is_noticed() {
+        let (disk, ids) = store();
+        let [first, of_d] = [index_key("c", ids[0]), index_key("d", ids[0])];
+        assert!(!opens_with(&disk, Tree::ByClient, &first, None));
+        // As many entries, and one of them another.
+        assert!(!opens_with(&disk, Tree::ByClient, &of_d, Some(Vec::new())));
+        assert!(!opens_with(&disk, Tree::ByClient, &first, Some(Vec::new())));
+        assert!(opens_with(&disk, Tree::ByClient, &of_d, None));
+        assert!(!opens_with(&disk, Tree::ByClient, b"c", Some(Vec::new())));
+    }
+}
