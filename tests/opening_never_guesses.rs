@@ -3,14 +3,18 @@
 
 mod file_damage;
 mod folder_copy;
+mod hand_clock;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use file_damage::{cut, flip, zero};
 use folder_copy::copy;
-use hallpass::{DigestKey, Error, NewToken, Options, Store, TokenId};
+use hallpass::{DigestKey, Error, Inactive, NewToken, Options, Store, TokenId};
+use hand_clock::HandClock;
 
 fn filled(path: &Path) -> (Store, Vec<TokenId>) {
     let store = Store::open(path).unwrap();
@@ -137,10 +141,12 @@ fn a_database_rolled_back_under_its_sidecar_is_refused() {
     );
     // Without the mark of the clean close, as after a crash, the sidecar tells.
     fs::remove_file(dir.path().join("closed")).unwrap();
-    assert!(matches!(
-        Store::open(dir.path()),
-        Err(Error::RolledBack { found, required }) if required > found && found > generation
-    ));
+    for _ in 0..2 {
+        assert!(matches!(
+            Store::open(dir.path()),
+            Err(Error::RolledBack { found, required }) if required > found && found > generation
+        ));
+    }
 
     fs::remove_dir_all(dir.path().join("data")).unwrap();
     assert!(matches!(
@@ -165,6 +171,38 @@ fn a_whole_directory_rolled_back_is_refused_by_its_least_generation() {
             .open(dir.path())
             .is_ok()
     );
+}
+
+#[test]
+fn a_clock_more_than_a_day_behind_is_refused_unless_it_is_accepted() {
+    const START: u64 = 1_800_000_000;
+    const DAY: u64 = 24 * 3600;
+    const SEEN: u64 = START + 2 * DAY;
+    let dir = tempfile::tempdir().unwrap();
+    let open = |now, accept| {
+        let clock = HandClock(Arc::new(AtomicU64::new(now)));
+        let options = Options::new().clock(clock).accept_clock_reset(accept);
+        options.open(dir.path())
+    };
+    let token = NewToken::new("c").expires_at(START + DAY + 10);
+    let secret = open(START, false).unwrap().issue(token).unwrap().secret;
+    let verdict = |store: Store| store.validator().validate(secret.expose()).err();
+    // What a store has seen it remembers.
+    for now in [SEEN, SEEN - DAY] {
+        let expired = verdict(open(now, false).unwrap());
+        assert_eq!(expired, Some(Inactive::Expired), "at {now}");
+    }
+    let too_far = SEEN - DAY - 1;
+    match open(too_far, false) {
+        Err(Error::ClockAnomaly {
+            now_secs,
+            seen_secs,
+        }) => assert_eq!((now_secs, seen_secs), (too_far, SEEN)),
+        other => panic!("{other:?}"),
+    }
+    let expired = verdict(open(SEEN - DAY, true).unwrap());
+    assert_eq!(expired, Some(Inactive::Expired));
+    assert_eq!(verdict(open(too_far, true).unwrap()), None, "lives again");
 }
 
 #[test]

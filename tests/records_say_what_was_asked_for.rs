@@ -133,6 +133,8 @@ fn pages_and_clients_come_in_order_from_where_one_asks() {
     assert_eq!((client.tokens, client.disabled), (0, true));
     assert_eq!(store.client("nobody").unwrap(), None);
 
+    // The group that made the store, and one for each change.
+    assert_eq!(store.generation(), 1 + 5 + 1);
     let stats = store.stats().unwrap();
     assert_eq!((stats.tokens, stats.clients), (5, 4));
     assert_eq!(stats.generation, store.generation());

@@ -315,4 +315,73 @@ mod tests {
             assert!(store.stats().unwrap().tokens >= u64::from(calls == 3));
         }
     }
+
+    #[test]
+    fn an_empty_database_is_new_only_beside_an_empty_sidecar() {
+        let opens = |slot: &[u8]| {
+            let disk = FakeDisk::new();
+            disk.write_sidecar(0, slot).unwrap();
+            Options::new().open_fake(disk).is_ok()
+        };
+        assert!(opens(&[]) && opens(&[0; 64]));
+        assert!(!opens(&[1; 64]));
+    }
+
+    #[test]
+    fn a_database_must_fit_its_sidecar() {
+        let disk = FakeDisk::new();
+        let open = || Options::new().open_fake(disk.clone());
+        let mac_key = MacKey::new(&DigestKey::from_bytes([42; 32]));
+        let newest = || Mark::newest(&mac_key, &disk.read_sidecar().unwrap()).unwrap();
+        let store = open().unwrap();
+        // Written and synced; then the mark failed.
+        disk.fail_after(2);
+        assert!(store.issue(NewToken::new("c").never_expires()).is_err());
+        drop(store);
+        disk.heal();
+        let behind = newest().generation;
+        let store = open().unwrap();
+        assert_eq!(store.generation(), behind + 1);
+        assert_eq!(newest().generation, behind + 1, "not mended");
+        store.close().unwrap();
+        let sound = newest();
+
+        let with_mark = |generation, digest| {
+            let (at, slot) = Mark { generation, digest }.to_slot(&mac_key);
+            disk.write_sidecar(at, &slot).unwrap();
+        };
+        with_mark(sound.generation, sound.digest + 1);
+        assert!(matches!(open(), Err(Error::Corrupt { .. })));
+        with_mark(sound.generation, sound.digest);
+        with_mark(sound.generation + 1, sound.digest);
+        for _ in 0..2 {
+            let refused = open().unwrap_err();
+            let Error::RolledBack { found, required } = refused else {
+                panic!("{refused}");
+            };
+            assert_eq!((found, required), (sound.generation, sound.generation + 1));
+        }
+    }
+
+    #[test]
+    fn damage_a_newer_format_and_another_key_are_told_apart() {
+        let [key, other] = [1, 2].map(|byte| MacKey::new(&DigestKey::from_bytes([byte; 32])));
+        let sound = store_record(&key).unwrap();
+        assert!(check_store_record(&sound, &key).is_ok());
+        let refused = check_store_record(&sound, &other);
+        assert!(matches!(refused, Err(Error::WrongDigestKey)));
+        let mut damaged = sound.clone();
+        damaged[7] ^= 1;
+        for bytes in [&*damaged, &sound[..36], &[]] {
+            let refused = check_store_record(bytes, &key);
+            assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
+        }
+        let mut newer = vec![sidecar::FORMAT + 1, 0, 0];
+        newer.extend_from_slice(&crc32fast::hash(&newer).to_be_bytes());
+        let refused = check_store_record(&newer, &key);
+        assert!(matches!(
+            refused,
+            Err(Error::NewerFormat { found, known }) if found == known + 1
+        ));
+    }
 }
