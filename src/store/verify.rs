@@ -130,3 +130,97 @@ impl Visit for AgainstMemory<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::new_token::NewToken;
+    use crate::options::Options;
+    use crate::table::Entry;
+
+    const CHOSEN: &str = "a-chosen-secret-0123456789-abcdefghijklmnop";
+
+    /// Two tokens of `c`, the first of them chosen.
+    fn store(disk: &FakeDisk) -> (Store, [TokenId; 2]) {
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        let token = || NewToken::new("c").expires_at(4_000_000_000);
+        let chosen = store.issue_chosen(token(), CHOSEN).unwrap();
+        let other = store.issue(token()).unwrap().id;
+        (store, [chosen, other])
+    }
+
+    fn is_corrupt(store: &Store) -> bool {
+        match store.verify() {
+            Ok(_) => false,
+            Err(Error::Corrupt { .. }) => true,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_verification_says_what_it_went_through() {
+        let (store, _) = store(&FakeDisk::new());
+        let found = store.verify().unwrap();
+        assert_eq!((found.tokens, found.clients, found.keys), (2, 1, 0));
+        assert_eq!(found.generation, store.generation());
+    }
+
+    #[test]
+    fn an_entry_that_is_more_alive_than_its_record_is_corrupt() {
+        let change = |change: &dyn Fn(&mut Entry)| {
+            let (store, ids) = store(&FakeDisk::new());
+            store.revoke(ids[0]).unwrap();
+            store.expire(ids[0], 3_000_000_000).unwrap();
+            let mut entry = store.core.entry_of(ids[0]).unwrap().unwrap();
+            let mut writer = store.core.live.table.writer();
+            assert!(writer.remove(entry.place(), entry.id));
+            change(&mut entry);
+            writer.insert(entry).unwrap();
+            drop(writer);
+            is_corrupt(&store)
+        };
+        assert!(!change(&|_| ()));
+        assert!(change(&|entry| entry.revoked = false));
+        assert!(change(&|entry| entry.expires_at += 1));
+        assert!(change(&|entry| entry.id = TokenId::from_u64(7).unwrap()));
+        assert!(!change(&|entry| entry.expires_at -= 1), "memory is ahead");
+    }
+
+    #[test]
+    fn what_was_denied_and_not_written_is_no_fault() {
+        let disk = FakeDisk::new();
+        let (store, ids) = store(&disk);
+        disk.fail_after(0);
+        assert!(store.revoke(ids[1]).is_err());
+        #[cfg(feature = "jwt")]
+        assert!(
+            store
+                .revoke_foreign("issuer", "jti", 4_000_000_000)
+                .is_err()
+        );
+        disk.heal();
+        assert_eq!(store.verify().unwrap().tokens, 2);
+    }
+
+    #[test]
+    fn an_entry_too_many_or_too_few_is_corrupt() {
+        let (store, ids) = store(&FakeDisk::new());
+        let entry = store.core.entry_of(ids[1]).unwrap().unwrap();
+        let id = TokenId::from_u64(7).unwrap();
+        store
+            .core
+            .live
+            .table
+            .writer()
+            .insert(Entry { id, ..entry })
+            .unwrap();
+        assert!(is_corrupt(&store));
+        let mut writer = store.core.live.table.writer();
+        assert!(writer.remove(Entry { id, ..entry }.place(), id));
+        drop(writer);
+        assert!(!is_corrupt(&store));
+        assert!(store.core.live.table.writer().remove(entry.place(), ids[1]));
+        assert!(is_corrupt(&store));
+    }
+}
