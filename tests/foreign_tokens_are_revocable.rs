@@ -262,6 +262,21 @@ fn a_clients_foreign_tokens_die_with_its_epoch_and_while_it_is_disabled() {
     store.verify().unwrap();
 }
 
+/// As by a program that was not told of the issuers.
+#[test]
+fn a_client_can_be_revoked_where_no_issuer_is_named() {
+    let world = World::new();
+    let [alices, bobs] = ["alice", "bob"].map(|client| world.token(client, "1", Some(START)));
+    let options = Options::new().clock(world.clock.clone());
+    let store = options.open_fake(world.disk.clone()).unwrap();
+    assert!(!store.revoke_all("alice").unwrap(), "nobody here");
+    store.revoke_all_foreign("alice").unwrap();
+    store.close().unwrap();
+    let store = world.open();
+    assert_eq!(verdict(&store, &alices), Some(Inactive::Revoked));
+    assert_eq!(verdict(&store, &bobs), None);
+}
+
 #[test]
 fn a_denial_holds_in_memory_even_if_the_disk_fails() {
     let world = World::new();

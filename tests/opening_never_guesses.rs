@@ -230,6 +230,26 @@ fn a_store_damaged_after_it_was_closed_is_refused_untouched() {
 
 /// What a crash leaves while the database writes a snapshot, which it does at every opening.
 #[test]
+fn what_cannot_be_read_is_not_taken_for_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path()).0.close().unwrap();
+    for name in ["closed", "seal", "digest.key"] {
+        let (path, aside) = (dir.path().join(name), dir.path().join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        // A folder in its place is there, and cannot be read as a file.
+        fs::create_dir(&path).unwrap();
+        let refused = Store::open(dir.path());
+        assert!(
+            matches!(refused, Err(Error::Io { .. })),
+            "{name}: {refused:?}"
+        );
+        fs::remove_dir(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+    }
+    Store::open(dir.path()).unwrap();
+}
+
+#[test]
 fn a_snapshot_that_was_not_finished_is_no_damage() {
     let dir = tempfile::tempdir().unwrap();
     let (store, ids) = filled(dir.path());

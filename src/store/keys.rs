@@ -278,9 +278,13 @@ impl KeyRecord {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
+    use crate::clock::Hand;
     use crate::disk::fake::FakeDisk;
     use crate::disk::{Disk as _, Tree, Write};
+    use crate::new_token::NewToken;
     use crate::options::Options;
 
     fn with_two_keys() -> (FakeDisk, Vec<crate::disk::Pair>) {
@@ -321,5 +325,45 @@ mod tests {
         }
         let (_, value) = &records[0];
         assert!(corrupt(opens_with(&disk, b"another", Some(value.clone()))));
+    }
+
+    #[test]
+    fn of_a_key_in_whose_place_another_signs_only_what_verifies_is_kept() {
+        for algorithm in [Algorithm::EdDsa, Algorithm::Hs256] {
+            let (disk, hand) = (
+                FakeDisk::new(),
+                Hand(Arc::new(AtomicU64::new(1_800_000_000))),
+            );
+            let open = || {
+                let options = Options::new().jwt_issuer("i").clock(hand.clone());
+                options.open_fake(disk.clone()).unwrap()
+            };
+            let store = open();
+            let old = store.generate_signing_key(algorithm).unwrap();
+            let token = NewToken::jwt("c").expires_at(1_900_000_000);
+            let token = store.issue(token.algorithm(algorithm)).unwrap();
+            store.rotate_signing_key(algorithm).unwrap();
+            let (kid, mac_key) = (old.kid.as_bytes(), store.core.mac_key.clone());
+            let record = || {
+                let bytes = disk.get(Tree::Keys, kid).unwrap().unwrap();
+                let (record, _) = crate::record::decode(&mac_key, Tree::Keys, kid, &bytes).unwrap();
+                let record: KeyRecord = record;
+                record
+            };
+            store.close().unwrap();
+            assert!(!record().signs);
+            assert_eq!(record().private.is_empty(), algorithm == Algorithm::EdDsa);
+            let reopened = open();
+            let verdict = || reopened.validator().validate(token.secret.expose()).err();
+            assert_eq!(verdict(), None);
+
+            hand.0.fetch_add(7, Ordering::Relaxed);
+            assert!(reopened.retire_key(&old.kid).unwrap());
+            assert!(record().private.is_empty());
+            let keys = reopened.signing_keys().unwrap();
+            let retired = keys.iter().find(|key| key.kid == old.kid).unwrap();
+            assert_eq!(retired.state, KeyState::Retired);
+            assert_eq!(retired.retired_at, Some(hand.0.load(Ordering::Relaxed)));
+        }
     }
 }
