@@ -371,4 +371,30 @@ mod tests {
         assert!(store.flush().is_err());
         assert!(store.stats().unwrap().read_only);
     }
+
+    #[test]
+    fn who_disables_a_client_while_it_is_enabled_has_the_last_word() {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        store.disable_client("c").unwrap();
+        let is_disabled = |store: &Store| store.client("c").unwrap().is_some_and(|c| c.disabled);
+        std::thread::scope(|scope| {
+            // No group is written while this is held.
+            let sealed = store.core.sealed();
+            let enables = scope.spawn(|| store.enable_client("c"));
+            while !store.core.control().unwrap().leading {
+                std::thread::yield_now();
+            }
+            let disables = scope.spawn(|| store.disable_client("c"));
+            while store.core.control().unwrap().queue.is_empty() {
+                std::thread::yield_now();
+            }
+            drop(sealed);
+            enables.join().unwrap().unwrap();
+            disables.join().unwrap().unwrap();
+        });
+        assert!(is_disabled(&store));
+        store.close().unwrap();
+        assert!(is_disabled(&Options::new().open_fake(disk).unwrap()));
+    }
 }
