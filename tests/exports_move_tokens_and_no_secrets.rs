@@ -137,6 +137,16 @@ fn an_export_needs_a_word_as_a_backup_does() {
         let no = store.validator().validate(secret.expose()).unwrap_err();
         assert_eq!(no, Inactive::Revoked);
     }
+    // The one that was asked for at least, and in any case a later one.
+    let stats = known.store.stats().unwrap();
+    for (name, least, got) in [("later", 0, generation + 1), ("last", 1000, 1000)] {
+        let options = options().least_generation(least);
+        let to = dir.path().join(name);
+        let told = Store::import(text.as_bytes(), to, options, LostRevocations::RevokeAll);
+        let told = told.unwrap().store;
+        assert_eq!((told.generation, told.revoked_all), (got, true));
+        assert_eq!((told.tokens, told.clients), (stats.tokens, stats.clients));
+    }
 }
 
 #[test]
