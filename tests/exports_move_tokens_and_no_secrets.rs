@@ -80,9 +80,12 @@ fn filled(path: &Path) -> Known {
 fn an_imported_store_answers_as_the_one_it_is_from() {
     let dir = tempfile::tempdir().unwrap();
     let known = filled(&dir.path().join("store"));
+    let later = NewToken::new("b").not_before(4_000_000_000).never_expires();
+    let later = known.store.issue(later).unwrap().id;
     let text = export(&known.store, Digests::With);
     let store = import(&text, &dir.path().join("new"), LostRevocations::Accept).unwrap();
     store.verify().unwrap();
+    assert_eq!(store.get(later).unwrap(), known.store.get(later).unwrap());
     let validator = store.validator();
     let active = validator.validate(known.active.expose()).unwrap();
     assert_eq!(active.client_id(), "søster");
@@ -189,6 +192,15 @@ fn an_export_that_was_changed_is_refused_and_leaves_nothing() {
     refused(&format!("{text}{}\n", lines[1]), "a line after the end");
     refused("", "nothing");
     refused("{\n", "no export");
+    let third = text.replacen(lines[2], "{}", 1);
+    let made = import(&third, &to, LostRevocations::Accept).err().unwrap();
+    assert!(made.to_string().contains("line 3 "), "{made}");
+    let newer = text.replacen(r#""version":1,"#, r#""version":2,"#, 1);
+    let made = import(&newer, &to, LostRevocations::Accept).err();
+    assert!(matches!(
+        made,
+        Some(Error::NewerFormat { found: 2, known: 1 })
+    ));
     refused(&"[".repeat(3 << 20), "brackets");
     let other = options().digest_key(DigestKey::from_bytes([1; 32]));
     let made = Store::import(text.as_bytes(), &to, other, LostRevocations::Accept);
@@ -250,6 +262,9 @@ fn keys_verify_after_an_import_and_sign_nothing() {
         let token = NewToken::jwt("c").lifetime(hour).algorithm(algorithm);
         store.issue(token).unwrap().secret
     };
+    let retired = issue(Algorithm::EdDsa);
+    let kid = &store.signing_keys().unwrap()[0].kid;
+    store.retire_key(kid).unwrap();
     let (eddsa, hs256) = (issue(Algorithm::EdDsa), issue(Algorithm::Hs256));
     store.generate_client_key("c", Algorithm::Es256).unwrap();
     let text = export(&store, Digests::With);
@@ -260,13 +275,18 @@ fn keys_verify_after_an_import_and_sign_nothing() {
     new.verify().unwrap();
     assert!(new.validator().validate(eddsa.expose()).is_ok());
     assert!(new.validator().validate(hs256.expose()).is_err());
+    let dead = new.validator().validate(retired.expose()).unwrap_err();
+    assert_eq!(dead, Inactive::Revoked);
     let states: Vec<KeyState> = new
         .signing_keys()
         .unwrap()
         .iter()
         .map(|key| key.state)
         .collect();
-    assert_eq!(states, [KeyState::Verifying, KeyState::Retired]);
+    assert_eq!(
+        states,
+        [KeyState::Retired, KeyState::Verifying, KeyState::Retired]
+    );
     let again = NewToken::jwt("c").lifetime(hour);
     assert!(new.issue(again).is_err());
     assert_eq!(new.client_keys("c").unwrap().len(), 1);
