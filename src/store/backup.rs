@@ -245,6 +245,10 @@ mod tests {
         let token = || NewToken::new("c").never_expires();
         store.issue(token()).unwrap();
         store.backup(dir.path().join("sound")).unwrap();
+        disk.fail_reads(true);
+        assert!(store.backup(dir.path().join("broken")).is_err());
+        disk.fail_reads(false);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         for calls in 0..3 {
             disk.fail_after(calls);
             assert!(store.issue(token()).is_err());
