@@ -1,15 +1,19 @@
 //! Backing up while serving, and restoring: consistent, proven, without secrets; and nothing that was
 //! revoked comes back without a word.
 
+mod hand_clock;
+
 use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hallpass::{
     DigestKey, Error, Inactive, Issued, LostRevocations, NewToken, Options, Store, TokenId,
 };
+use hand_clock::HandClock;
 
 const KEY: [u8; 32] = *b"the key that no backup may hold.";
 
@@ -202,6 +206,23 @@ fn keys_sign_after_a_restore_unless_everything_was_revoked() {
     store.issue(new()).unwrap();
 }
 
+/// Or a token could be taken for another that is remembered elsewhere.
+#[test]
+fn an_id_that_was_given_is_not_given_again_by_a_restored_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = HandClock(Arc::new(AtomicU64::new(1_800_000_000)));
+    let options = || options().clock(clock.clone()).purge_grace(Duration::ZERO);
+    let store = options().open(dir.path().join("store")).unwrap();
+    let [_, last] = [(); 2].map(|()| store.issue(new("c")).unwrap().id);
+    store.revoke(last).unwrap();
+    assert_eq!(store.purge(10).unwrap().purged, 1);
+    let (backup, to) = (dir.path().join("backup"), dir.path().join("new"));
+    store.backup(&backup).unwrap();
+    Store::restore(&backup, &to, options(), LostRevocations::Accept).unwrap();
+    let next = options().open(&to).unwrap().issue(new("c")).unwrap();
+    assert!(next.id > last);
+}
+
 #[test]
 fn nothing_is_written_over_and_nothing_half_done_is_left() {
     let dir = tempfile::tempdir().unwrap();
@@ -280,7 +301,9 @@ fn a_damaged_backup_is_refused_wherever_the_damage_is() {
         resum(&mut forged);
         fs::write(&file, &forged).unwrap();
         let made = Store::restore(&file, &to, options(), LostRevocations::Accept);
-        assert!(made.is_err(), "forged at {at}");
+        // The file can be read, whatever it says.
+        let told = !matches!(made, Ok(_) | Err(Error::Io { .. }));
+        assert!(told, "forged at {at}: {made:?}");
         assert!(!to.exists(), "forged at {at}");
     }
     fs::write(&file, &bytes).unwrap();
