@@ -82,6 +82,11 @@ fn a_file_a_missing_store_and_somebody_elses_folder_are_told_apart() {
         Err(Error::NotFound { .. })
     ));
     assert!(!missing.exists());
+    // Nobody can say what is there.
+    assert!(matches!(
+        Options::new().create(false).open(file.join("below")),
+        Err(Error::Io { .. })
+    ));
     assert!(matches!(
         Options::new().create(false).open(dir.path()),
         Err(Error::NotFound { .. })
