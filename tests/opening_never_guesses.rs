@@ -96,6 +96,14 @@ fn a_file_a_missing_store_and_somebody_elses_folder_are_told_apart() {
         1,
         "something was left behind"
     );
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(
+        Options::new().create(false).open(empty.path()),
+        Err(Error::NotFound { .. })
+    ));
+    // A power cut may leave a sidecar that has its length and nothing else: nothing was acknowledged.
+    fs::write(empty.path().join("seal"), [0; 64]).unwrap();
+    Store::open(empty.path()).unwrap();
 }
 
 #[test]
