@@ -353,13 +353,17 @@ mod tests {
         with_mark(sound.generation, sound.digest + 1);
         assert!(matches!(open(), Err(Error::Corrupt { .. })));
         with_mark(sound.generation, sound.digest);
-        with_mark(sound.generation + 1, sound.digest);
-        for _ in 0..2 {
-            let refused = open().unwrap_err();
-            let Error::RolledBack { found, required } = refused else {
-                panic!("{refused}");
-            };
-            assert_eq!((found, required), (sound.generation, sound.generation + 1));
+        for ahead in [1, 2] {
+            with_mark(sound.generation + ahead, sound.digest);
+            // Refusing mends nothing.
+            for _ in 0..2 {
+                let refused = open().unwrap_err();
+                let Error::RolledBack { found, required } = refused else {
+                    panic!("{refused}");
+                };
+                let expected = (sound.generation, sound.generation + ahead);
+                assert_eq!((found, required), expected);
+            }
         }
     }
 
