@@ -242,6 +242,7 @@ fn a_store_damaged_after_it_was_closed_is_refused_untouched() {
 }
 
 /// What a crash leaves while the database writes a snapshot, which it does at every opening.
+#[cfg(unix)]
 #[test]
 fn what_cannot_be_read_is_not_taken_for_missing() {
     let dir = tempfile::tempdir().unwrap();
@@ -249,14 +250,14 @@ fn what_cannot_be_read_is_not_taken_for_missing() {
     for name in ["closed", "seal", "digest.key"] {
         let (path, aside) = (dir.path().join(name), dir.path().join("aside"));
         fs::rename(&path, &aside).unwrap();
-        // A folder in its place is there, and cannot be read as a file.
-        fs::create_dir(&path).unwrap();
+        // A link to itself is there, and cannot be read.
+        std::os::unix::fs::symlink(&path, &path).unwrap();
         let refused = Store::open(dir.path());
         assert!(
             matches!(refused, Err(Error::Io { .. })),
             "{name}: {refused:?}"
         );
-        fs::remove_dir(&path).unwrap();
+        fs::remove_file(&path).unwrap();
         fs::rename(&aside, &path).unwrap();
     }
     Store::open(dir.path()).unwrap();

@@ -370,6 +370,11 @@ mod tests {
         disk.fail_after(0);
         assert!(store.flush().is_err());
         assert!(store.stats().unwrap().read_only);
+        store.close().unwrap();
+        disk.heal();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        disk.fail_after(0);
+        assert!(matches!(store.close(), Err(Error::Io { .. })));
     }
 
     #[test]
