@@ -106,6 +106,17 @@ fn it_comes_before_the_keys_of_the_store_and_after_a_rotation() {
     let kid = |issued: &Issued| issued.secret.expose().split('.').next().unwrap().to_owned();
     for algorithm in SIGNERS {
         let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        store.generate_signing_key(algorithm).unwrap();
+        let by_older = kid(&issue(&store));
+        drop(store);
+        assert_ne!(
+            kid(&issue(&open_with(dir.path(), key(algorithm)))),
+            by_older
+        );
+        assert_eq!(kid(&issue(&Store::open(dir.path()).unwrap())), by_older);
+
+        let dir = tempfile::tempdir().unwrap();
         let store = open_with(dir.path(), key(algorithm));
         let by_supplied = issue(&store);
         store.generate_signing_key(algorithm).unwrap();
