@@ -87,6 +87,7 @@ mod tests {
     use crate::jwt::SigningKey;
     use crate::options::Options;
     use crate::store::Store;
+    use crate::store::change::Change;
 
     fn store() -> (Store, [Box<str>; 3]) {
         let store = Options::new().open_fake(FakeDisk::new()).unwrap();
@@ -135,6 +136,11 @@ mod tests {
         after(|key| key.record.client = "another".into());
         after(|key| key.record.public = "{}".into());
         after(|key| key.record.signs ^= true);
+        // Memory may be ahead by a retirement, and by nothing else.
+        after(|key| {
+            key.record.epoch = 5;
+            key.record.created_at += 1;
+        });
         after(|key| {
             if let Some(byte) = key.record.private.last_mut() {
                 *byte ^= 1;
@@ -153,6 +159,38 @@ mod tests {
         assert!(store.verify().is_err());
         let mut control = store.core.control().unwrap();
         control.stored_keys.get_mut(&kids[0]).unwrap().signing = good;
+        drop(control);
+        store.verify().unwrap();
+
+        // A secret has no public part to tell it by, but its name.
+        let other = SigningKey::generate(Algorithm::Hs256).unwrap();
+        let with = |verifying| {
+            let mut control = store.core.control().unwrap();
+            let stored = control.stored_keys.get_mut(&kids[1]).unwrap();
+            stored.verifying.replace(verifying).unwrap()
+        };
+        let good = with(other.verifying_key().clone());
+        assert!(store.verify().is_err());
+        with(good);
+        store.verify().unwrap();
+
+        let number = {
+            let control = store.core.control().unwrap();
+            control.stored_keys[&kids[0]].record.number
+        };
+        let epoch_of = |epoch| {
+            let mut control = store.core.control().unwrap();
+            control.keys.get_mut(&number).unwrap().epoch = epoch;
+        };
+        epoch_of(5);
+        assert!(
+            store.verify().is_err(),
+            "its tokens are dead, and it is not"
+        );
+        epoch_of(0);
+        store.verify().unwrap();
+
+        let mut control = store.core.control().unwrap();
         let taken = control.stored_keys.remove(&kids[1]).unwrap();
         drop(control);
         assert!(store.verify().is_err(), "a record without a key");
@@ -160,6 +198,21 @@ mod tests {
         control.stored_keys.insert("another".into(), taken);
         drop(control);
         assert!(store.verify().is_err(), "and a key without a record");
+        let mut control = store.core.control().unwrap();
+        let taken = control.stored_keys.remove("another").unwrap();
+        control.stored_keys.insert(kids[1].clone(), taken);
+        drop(control);
+        store.verify().unwrap();
+        let more = store.generate_signing_key(Algorithm::EdDsa).unwrap();
+        let gone = Change::Key {
+            kid: more.kid.into(),
+            record: None,
+        };
+        store
+            .core
+            .commit(store.core.control().unwrap(), [gone])
+            .unwrap();
+        assert!(store.verify().is_err(), "one more key than records");
     }
 
     #[test]
