@@ -259,6 +259,8 @@ fn what_cannot_be_read_is_not_taken_for_missing() {
         );
         fs::remove_file(&path).unwrap();
         fs::rename(&aside, &path).unwrap();
+        let mark = dir.path().join("closed");
+        assert!(mark.exists(), "touched without {name}");
     }
     Store::open(dir.path()).unwrap();
 }
