@@ -307,3 +307,103 @@ fn failed(source: io::Error) -> Error {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inactive::Inactive;
+    use crate::new_token::{Issued, NewToken};
+    use crate::record::TokenRecord;
+    use crate::token_id::TokenId;
+
+    fn options() -> Options {
+        Options::new().digest_key(DigestKey::from_bytes([7; 32]))
+    }
+
+    struct Outcome {
+        _dir: tempfile::TempDir,
+        repaired: Repaired,
+        store: Store,
+        issued: Vec<Issued>,
+        /// The generation of the damaged store.
+        known: u64,
+    }
+
+    /// Repairs a store of two tokens of `a` and one of `b`, once something of what was found in it is
+    /// lost.
+    fn with(lose: impl Fn(&mut Salvage, &[TokenId])) -> Outcome {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let store = options().open(&path).unwrap();
+        let issue = |client| store.issue(NewToken::new(client).never_expires());
+        let issued = ["a", "a", "b"].map(|client| issue(client).unwrap());
+        store.close().unwrap();
+        let ids = issued.each_ref().map(|one| one.id);
+
+        let key = MacKey::new(options().digest_key.as_ref().unwrap());
+        let damaged = Damaged::lock(&path).unwrap();
+        let known = damaged.mark(&key).unwrap().unwrap().generation;
+        let to = dir.path().join("new");
+        let target = NewFolder::begin(&to).unwrap();
+        let folder = target.folder().unwrap();
+        let mut salvage = damaged.salvage(folder, &key, &options()).unwrap();
+        lose(&mut salvage, &ids);
+        let plan = salvage.plan(Some(known), true, &|_| None);
+        let accept = LostRevocations::Accept;
+        let repaired = plan.write(target, &key, known, &options(), accept);
+        let store = options().open(&to).unwrap();
+        store.verify().unwrap();
+        Outcome {
+            _dir: dir,
+            repaired: repaired.unwrap(),
+            store,
+            issued: issued.into(),
+            known,
+        }
+    }
+
+    fn verdict(store: &Store, token: &Issued) -> Option<Inactive> {
+        store.validator().validate(token.secret.expose()).err()
+    }
+
+    /// Whether it was disabled, and which of its tokens were revoked with all, nobody can say.
+    #[test]
+    fn a_client_whose_record_is_lost_is_disabled_and_its_tokens_are_revoked() {
+        let found = with(|salvage, _| {
+            salvage.clients.remove("a");
+        });
+        assert!(!found.repaired.proven);
+        assert_eq!(found.repaired.clients_disabled, 1);
+        assert!(found.repaired.store.generation > found.known);
+        let is_disabled = |client| found.store.client(client).unwrap().unwrap().disabled;
+        assert!(is_disabled("a") && !is_disabled("b"));
+        assert_eq!(verdict(&found.store, &found.issued[2]), None);
+        found.store.enable_client("a").unwrap();
+        for dead in &found.issued[..2] {
+            assert_eq!(verdict(&found.store, dead), Some(Inactive::Revoked));
+        }
+    }
+
+    #[test]
+    fn a_token_without_its_key_and_one_with_a_later_ones_secret_are_left_out() {
+        let found = with(|salvage, ids| {
+            let later = salvage.tokens[&ids[1]].current.as_ref().unwrap().0.digest;
+            let mut written = |id, change: &dyn Fn(&mut TokenRecord)| {
+                let versions = salvage.tokens.get_mut(&id).unwrap();
+                let (record, mac) = versions.current.as_mut().unwrap();
+                change(record);
+                *mac += 1;
+            };
+            written(ids[0], &|token| token.digest = later);
+            written(ids[2], &|token| token.key = 9);
+        });
+        assert!(!found.repaired.proven && found.repaired.store.generation > found.known);
+        assert_eq!(found.repaired.store.tokens, 1);
+        assert_eq!(found.repaired.tokens_dropped, 2);
+        assert_eq!(found.repaired.tokens_missing, 2);
+        assert_eq!(verdict(&found.store, &found.issued[1]), None);
+        for gone in [&found.issued[0], &found.issued[2]] {
+            assert!(found.store.get(gone.id).unwrap().is_none());
+        }
+    }
+}

@@ -221,6 +221,13 @@ mod tests {
         store.rotate_signing_key(Algorithm::EdDsa).unwrap();
         store.rotate_signing_key(Algorithm::Hs256).unwrap();
         assert_eq!(store.verify().unwrap().keys, 5);
+        let epoch_of_clients = |epoch| {
+            let mut control = store.core.control().unwrap();
+            control.stored_keys.get_mut(&kids[2]).unwrap().record.epoch = epoch;
+        };
+        epoch_of_clients(5);
+        assert!(store.verify().is_ok(), "memory is ahead of the disk");
+        epoch_of_clients(0);
         assert!(store.retire_key(&kids[0]).unwrap());
         assert!(store.revoke_client_key(&kids[2]).unwrap());
         assert_eq!(store.verify().unwrap().keys, 4);
