@@ -271,6 +271,8 @@ fn a_client_can_be_revoked_where_no_issuer_is_named() {
     let store = options.open_fake(world.disk.clone()).unwrap();
     assert!(!store.revoke_all("alice").unwrap(), "nobody here");
     store.revoke_all_foreign("alice").unwrap();
+    store.revoke_foreign(ISSUER, "9", START + 9).unwrap();
+    assert_eq!(store.stats().unwrap().tokens, 1);
     store.close().unwrap();
     let store = world.open();
     assert_eq!(verdict(&store, &alices), Some(Inactive::Revoked));

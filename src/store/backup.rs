@@ -248,6 +248,9 @@ mod tests {
         disk.fail_reads(true);
         assert!(store.backup(dir.path().join("broken")).is_err());
         disk.fail_reads(false);
+        let watched = store.core.watched.lock().unwrap();
+        assert!(watched.is_none(), "changes are kept for nobody");
+        drop(watched);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         for calls in 0..3 {
             disk.fail_after(calls);

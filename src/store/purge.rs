@@ -194,4 +194,18 @@ mod tests {
             assert_eq!(expired(&open()), purges);
         }
     }
+
+    #[test]
+    fn a_purge_gives_back_memory() {
+        let hand = Hand(Arc::new(AtomicU64::new(START)));
+        let options = Options::new().clock(hand.clone());
+        let store = options.open_fake(FakeDisk::new()).unwrap();
+        let tokens = vec![NewToken::new("c").expires_at(START + 1); 10_000];
+        store.issue_many(tokens, |_| {}).unwrap();
+        let table_bytes = || store.stats().unwrap().table_bytes;
+        let full = table_bytes();
+        hand.0.store(START + 3601, Ordering::Relaxed);
+        assert_eq!(store.purge(10_000).unwrap().purged, 10_000);
+        assert!(table_bytes() < full / 2);
+    }
 }
