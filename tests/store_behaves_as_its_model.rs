@@ -77,7 +77,7 @@ fn agree(file: &'static str, cases: Option<u32>, medium: impl Fn() -> Medium) {
 }
 
 #[test]
-fn every_history_agrees_with_the_model() {
+fn every_history_in_memory_agrees_with_the_model() {
     agree(file!(), None, || Medium::Fake(FakeDisk::new()));
 }
 
