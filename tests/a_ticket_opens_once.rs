@@ -1,9 +1,8 @@
 //! Tickets: of all that show one at once a single one gets in, on its path, in its time, while its
 //! token lives; and no client can use them up.
 
-mod served;
-
 mod hand_clock;
+mod served;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -241,7 +241,6 @@ fn a_store_damaged_after_it_was_closed_is_refused_untouched() {
     assert!(Store::open(dir.path()).is_ok());
 }
 
-/// What a crash leaves while the database writes a snapshot, which it does at every opening.
 #[cfg(unix)]
 #[test]
 fn what_cannot_be_read_is_not_taken_for_missing() {
@@ -265,6 +264,7 @@ fn what_cannot_be_read_is_not_taken_for_missing() {
     Store::open(dir.path()).unwrap();
 }
 
+/// What a crash leaves while the database writes a snapshot, which it does at every opening.
 #[test]
 fn a_snapshot_that_was_not_finished_is_no_damage() {
     let dir = tempfile::tempdir().unwrap();

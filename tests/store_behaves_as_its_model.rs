@@ -54,12 +54,12 @@ fn option<T: Strategy>(value: T) -> impl Strategy<Value = Option<T::Value>> {
     proptest::option::of(value)
 }
 
-fn agree(file: &'static str, cases: Option<u32>, medium: impl Fn() -> Medium) {
+fn agree(cases: Option<u32>, medium: impl Fn() -> Medium) {
     let default = ProptestConfig::default();
     let mut runner = TestRunner::new(ProptestConfig {
         cases: cases.unwrap_or(default.cases),
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        source_file: Some(file),
+        source_file: Some(file!()),
         ..default
     });
     let (histories, done) = (Cell::new(0u64), Cell::new(0u64));
@@ -78,7 +78,7 @@ fn agree(file: &'static str, cases: Option<u32>, medium: impl Fn() -> Medium) {
 
 #[test]
 fn every_history_in_memory_agrees_with_the_model() {
-    agree(file!(), None, || Medium::Fake(FakeDisk::new()));
+    agree(None, || Medium::Fake(FakeDisk::new()));
 }
 
 /// A history takes a hundred times as long there, so that there are fewer: `HALLPASS_SLED_CASES`.
@@ -88,7 +88,7 @@ fn every_history_on_sled_agrees_with_the_model() {
     let cases = cases.map_or(20, |cases| cases.parse().expect("a number of cases"));
     let folder = tempfile::tempdir().unwrap();
     let number = Cell::new(0);
-    agree(file!(), Some(cases), || {
+    agree(Some(cases), || {
         let before = folder.path().join(number.get().to_string());
         let _ = std::fs::remove_dir_all(before);
         number.set(number.get() + 1);

@@ -30,4 +30,5 @@ fuzz_target!(|bytes: &[u8]| {
             assert_eq!(store.live_tokens(), 0);
         }
     }
+    fs::remove_file(&path).expect("it was there");
 });

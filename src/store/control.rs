@@ -363,21 +363,6 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_could_not_write_says_so() {
-        let disk = FakeDisk::new();
-        let store = Options::new().open_fake(disk.clone()).unwrap();
-        assert!(!store.stats().unwrap().read_only);
-        disk.fail_after(0);
-        assert!(store.flush().is_err());
-        assert!(store.stats().unwrap().read_only);
-        store.close().unwrap();
-        disk.heal();
-        let store = Options::new().open_fake(disk.clone()).unwrap();
-        disk.fail_after(0);
-        assert!(matches!(store.close(), Err(Error::Io { .. })));
-    }
-
-    #[test]
     fn who_disables_a_client_while_it_is_enabled_has_the_last_word() {
         let disk = FakeDisk::new();
         let store = Options::new().open_fake(disk.clone()).unwrap();

@@ -97,7 +97,7 @@ pub(super) fn mac(key: &MacKey, hasher: &blake3::Hasher) -> String {
 #[cfg(feature = "testkit")]
 pub(crate) fn end_of_export(lines: &[u8], key: &crate::digest::DigestKey) -> String {
     let mac = mac(&MacKey::new(key), blake3::Hasher::new().update(lines));
-    format!("{{\"end\":{{\"mac\":\"{mac}\"}}}}\n")
+    serde_json::to_string(&Line::End(End { mac })).unwrap_or_default() + "\n"
 }
 
 struct Export<W> {

@@ -55,11 +55,11 @@ impl Store {
         options: Options,
         lost: LostRevocations,
     ) -> Result<Imported, Error> {
-        let header = Head::read(from, &options, lost)?;
+        let head = Head::read(from, &options, lost)?;
         let target = NewFolder::begin(folder.as_ref())?;
         let place = target.folder()?;
         let disk = SledDisk::open(&place.data(), &place.sidecar(), options.cache_bytes)?;
-        let imported = header.import_onto(Box::new(disk), &options, lost)?;
+        let imported = head.import_onto(Box::new(disk), &options, lost)?;
         target.finish()?;
         Ok(imported)
     }

@@ -10,6 +10,7 @@ mod client_keys;
 mod closed;
 mod compact;
 mod control;
+mod damaged;
 mod expire;
 #[cfg(feature = "export")]
 mod export;
@@ -214,5 +215,27 @@ impl std::fmt::Debug for Core {
             .field("durability", &self.durability)
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+    use crate::options::Options;
+
+    #[test]
+    fn a_store_that_could_not_write_says_so() {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        assert!(!store.stats().unwrap().read_only);
+        disk.fail_after(0);
+        assert!(store.flush().is_err());
+        assert!(store.stats().unwrap().read_only);
+        store.close().unwrap();
+        disk.heal();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        disk.fail_after(0);
+        assert!(matches!(store.close(), Err(Error::Io { .. })));
     }
 }

@@ -6,18 +6,17 @@
 //! record is damaged, the others can still be proven. Otherwise a revocation may be among what is lost, and the owner decides.
 
 use std::collections::HashSet;
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File};
+use std::path::Path;
 
 use super::Store;
-use super::carve::{Carver, find};
-use super::folder::{self, Folder};
+use super::carve::find;
+use super::damaged::{Damaged, failed};
+use super::folder;
 use super::new_store::{NewFolder, NewStore, Told};
 use super::open::store_record;
 use super::repair_plan::Plan;
 use super::restore::{LostRevocations, Restored, next_id};
-use super::salvage::Salvage;
 use super::scan::Visit as _;
 use crate::client_id::ClientId;
 use crate::digest::DigestKey;
@@ -25,7 +24,6 @@ use crate::disk::sled::SledDisk;
 use crate::error::Error;
 use crate::options::Options;
 use crate::record::{ClientRecord, MacKey};
-use crate::sidecar::{self, Mark};
 
 /// What a repair did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -105,80 +103,6 @@ impl Store {
                 .map_err(failed)?;
         }
         plan.write(target, &key, known, &options, lost)
-    }
-}
-
-/// The damaged store, held so that nobody opens it meanwhile.
-struct Damaged {
-    path: PathBuf,
-    _lock: Option<File>,
-}
-
-impl Damaged {
-    fn lock(path: &Path) -> Result<Self, Error> {
-        let path = path.to_owned();
-        if !path.exists() {
-            return Err(Error::NotFound { path });
-        }
-        if !path.is_dir() {
-            return Err(Error::NotADirectory { path });
-        }
-        let lock = match File::open(path.join("lock")) {
-            Ok(lock) => match lock.try_lock() {
-                Ok(()) => Some(lock),
-                Err(TryLockError::WouldBlock) => return Err(Error::Locked { path }),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(failed(error)),
-        };
-        Ok(Self { path, _lock: lock })
-    }
-
-    /// What the sidecar knows of the newest seal, if it is intact.
-    fn mark(&self, key: &MacKey) -> Result<Option<Mark>, Error> {
-        let bytes = match fs::read(self.path.join("seal")) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(failed(error)),
-        };
-        let mark = Mark::newest(key, &bytes);
-        if mark.is_none() && sidecar::is_of_another_key(key, &bytes) {
-            return Err(Error::WrongDigestKey);
-        }
-        match sidecar::newer_format(&bytes) {
-            Some(found) if mark.is_none() => Err(Error::NewerFormat {
-                found,
-                known: sidecar::FORMAT,
-            }),
-            _ => Ok(mark),
-        }
-    }
-
-    /// Where the database is: a compaction that was cut short may have left it under another name.
-    fn data(&self) -> Result<PathBuf, Error> {
-        let names =
-            ["data", "data.compact-old", "data.compact-new"].map(|name| self.path.join(name));
-        let found = names.into_iter().find(|path| path.is_dir());
-        found.ok_or_else(|| Error::corrupt("it has no database"))
-    }
-
-    /// Finds what is intact, in a copy and in the files themselves.
-    fn salvage(&self, new: &Folder, key: &MacKey, options: &Options) -> Result<Salvage, Error> {
-        let data = self.data()?;
-        let mut salvage = Salvage::default();
-        let copied = new.new_data();
-        let bytes = copy(&data, &copied).map_err(failed)?;
-        salvage.take_from_sled(&copied, key, options.cache_bytes);
-        new.remove_new_data().map_err(failed)?;
-        let told = Told {
-            doing: "search",
-            total: bytes,
-            on_progress: options.on_progress.clone(),
-        };
-        let carver = Carver::new(key, &mut salvage);
-        carver.carve(&data, &told).map_err(failed)?;
-        Ok(salvage)
     }
 }
 
@@ -286,30 +210,9 @@ impl Plan {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<u64> {
-    fs::create_dir_all(to)?;
-    let mut bytes = 0;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        bytes += match entry.file_type()?.is_dir() {
-            true => copy(&entry.path(), &to)?,
-            false => fs::copy(entry.path(), to)?,
-        };
-    }
-    Ok(bytes)
-}
-
-fn failed(source: io::Error) -> Error {
-    Error::Io {
-        doing: "repairing the store",
-        consequence: "no new store was made, and the damaged one is as it was",
-        source,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::salvage::Salvage;
     use super::*;
     use crate::inactive::Inactive;
     use crate::new_token::{Issued, NewToken};

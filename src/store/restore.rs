@@ -74,9 +74,7 @@ impl Store {
         options: Options,
         lost: LostRevocations,
     ) -> Result<Restored, Error> {
-        let key = MacKey::new(needed_key(&options)?);
-        let backup = Backup::open(backup.as_ref(), &key)?;
-        may_be_used(&backup.seal, &options, lost)?;
+        let (key, backup) = usable(backup.as_ref(), &options, lost)?;
         let target = NewFolder::begin(folder.as_ref())?;
         Source::of(&backup).write(target, &key, &options, lost)
     }
@@ -89,11 +87,21 @@ impl Store {
         options: &Options,
         lost: LostRevocations,
     ) -> Result<Restored, Error> {
-        let key = MacKey::new(needed_key(options)?);
-        let backup = Backup::open(backup, &key)?;
-        may_be_used(&backup.seal, options, lost)?;
+        let (key, backup) = usable(backup, options, lost)?;
         Source::of(&backup).write_onto(Box::new(disk), &key, options, lost)
     }
+}
+
+/// A backup that may be used, and the key it is proven by.
+fn usable(
+    backup: &Path,
+    options: &Options,
+    lost: LostRevocations,
+) -> Result<(MacKey, Backup), Error> {
+    let key = MacKey::new(needed_key(options)?);
+    let backup = Backup::open(backup, &key)?;
+    may_be_used(&backup.seal, options, lost)?;
+    Ok((key, backup))
 }
 
 /// The key, which must be given where there is no folder to find it in.
