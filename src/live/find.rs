@@ -122,7 +122,7 @@ impl Live {
 
     /// The token whose secret its caller chose.
     #[inline]
-    pub(super) fn find_placed_by(&self, digest: table::Digest) -> Option<Entry> {
+    pub(crate) fn find_placed_by(&self, digest: table::Digest) -> Option<Entry> {
         if self.has_placed_by_digest() {
             return self.table.get(Place::of_digest(digest), digest);
         }

@@ -152,7 +152,12 @@ impl Live {
     /// comes before expired, because it does not go away by itself.
     #[inline(always)]
     pub(crate) fn judge(&self, entry: &Entry) -> Result<(), Inactive> {
-        let now = self.now_secs();
+        self.judge_at(entry, self.now_secs())
+    }
+
+    /// The same for many, which look at the clock once: `now` is [`Live::now_secs`], after the call began.
+    #[inline(always)]
+    pub(crate) fn judge_at(&self, entry: &Entry, now: u64) -> Result<(), Inactive> {
         if entry.revoked
             || entry.id.as_u64() < self.epoch()
             || self.grants.refuses(entry.grant, entry.id)
@@ -264,7 +269,7 @@ mod tests {
         let grant = live.grants.intern(grant).unwrap();
         let verdict = |id: u64| {
             let entry = Entry {
-                digest: Digest::ZERO.in_memory(),
+                digest: Digest::from_bytes([0; 32]).in_memory(),
                 id: TokenId::from_u64(id).unwrap(),
                 expires_at: u32::MAX,
                 grant,

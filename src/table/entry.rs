@@ -37,7 +37,7 @@ pub(crate) struct Entry {
 /// words in two registers: an [`Entry`] would go through memory, a field at a time, and be read back in
 /// other pieces than it was written in, which waits for the memory.
 #[derive(Clone, Copy)]
-pub(super) struct Packed {
+pub(crate) struct Packed {
     term: u64,
     facts: NonZeroU64,
 }
@@ -52,7 +52,7 @@ impl Packed {
 
     /// The entry with this digest that these words belong to.
     #[inline(always)]
-    pub(super) fn unpack(self, digest: Digest) -> Entry {
+    pub(crate) fn unpack(self, digest: Digest) -> Entry {
         let [key, check] = digest.words();
         Entry::of_words([key, check, self.term, self.facts.get()])
     }

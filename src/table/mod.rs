@@ -89,7 +89,7 @@ use std::sync::{Arc, Mutex};
 use arc_swap::ArcSwap;
 
 pub(crate) use digest::Digest;
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, Packed};
 pub(crate) use grants::{CLIENT_DISABLED, Grant, Grants};
 pub(crate) use interned::{Names, ScopeSets};
 pub(crate) use pages::CELLS_MAX;
@@ -98,7 +98,6 @@ pub(crate) use scan::Cursor;
 pub(crate) use writer::{NotInserted, Writer};
 
 use chunk::{Chunk, NoMemory};
-use entry::Packed;
 use layout::{Layout, Memories, Memory, View};
 use signals::Signals;
 
@@ -152,11 +151,46 @@ impl Table {
         });
     }
 
+    /// The same for many places, by one hold on the layout.
+    #[inline(always)]
+    pub(crate) fn prefetch_homes(&self, places: impl IntoIterator<Item = Place>) {
+        let stamp = self.signals.stamp();
+        self.with_layout(stamp, |layout| {
+            let (view, seen) = (layout.view(), self.signals.seen(stamp));
+            for place in places {
+                view.span(place, seen).prefetch_home(place);
+            }
+        });
+    }
+
     /// The entry with this digest, if there is one at this place.
     #[inline(always)]
     pub(crate) fn get(&self, place: Place, digest: Digest) -> Option<Entry> {
         self.read(|view, signals, stamp| look(view, signals, stamp, place, digest))
             .map(|found| found.unpack(digest))
+    }
+
+    /// What [`Table::get`] finds for each, in order, by one hold on the layout.
+    #[inline(always)]
+    pub(crate) fn get_all<const N: usize>(
+        &self,
+        wanted: impl Iterator<Item = (Place, Digest)> + Clone,
+    ) -> [Option<Packed>; N] {
+        let mut found = [None; N];
+        let stamp = self.signals.stamp();
+        let looked = self.with_layout(stamp, |layout| {
+            for (found, (place, digest)) in found.iter_mut().zip(wanted.clone()) {
+                let looked = look(layout.view(), &self.signals, stamp, place, digest);
+                *found = looked.unwrap_or_else(|| self.get_again(place, digest));
+            }
+        });
+        if looked.is_none() {
+            // This thread is ending.
+            for (found, (place, digest)) in found.iter_mut().zip(wanted) {
+                *found = self.get_again(place, digest);
+            }
+        }
+        found
     }
 
     /// Computes a digest while the memory of `place` is on its way, then looks for the entry with it

@@ -11,18 +11,20 @@ use crate::token_text;
 struct Lanes {
     /// Where in the batch each text stands.
     at: [usize; LANES],
-    places: [Option<Place>; LANES],
+    places: [Place; LANES],
     blocks: [[u8; BLOCK_BYTES]; LANES],
     filled: usize,
 }
 
 impl Lanes {
-    const EMPTY: Self = Self {
-        at: [0; LANES],
-        places: [None; LANES],
-        blocks: [[0; BLOCK_BYTES]; LANES],
-        filled: 0,
-    };
+    fn empty() -> Self {
+        Self {
+            at: [0; LANES],
+            places: [Place::from_u64(0); LANES],
+            blocks: [[0; BLOCK_BYTES]; LANES],
+            filled: 0,
+        }
+    }
 }
 
 impl Validator {
@@ -48,18 +50,19 @@ impl Validator {
         mut verdict: impl FnMut(usize, Result<Active<'v>, Inactive>),
     ) {
         // Two sets in turn: while one is hashed and looked up, the lines of the next are coming.
-        let (mut now, mut next) = (Lanes::EMPTY, Lanes::EMPTY);
+        let (mut now, mut next) = (&mut Lanes::empty(), &mut Lanes::empty());
         let mut texts_left = texts.iter().enumerate();
-        self.fill(&mut texts_left, &mut now, &mut verdict);
+        self.fill(&mut texts_left, now, &mut verdict);
         while now.filled > 0 {
-            self.fill(&mut texts_left, &mut next, &mut verdict);
-            self.answer(&now, texts, &mut verdict);
+            self.fill(&mut texts_left, next, &mut verdict);
+            self.answer(now, texts, &mut verdict);
             core::mem::swap(&mut now, &mut next);
         }
     }
 
     /// Fills the lanes with the next texts and starts their memory on its way. Texts that do not
     /// fit in a block, and what no store made, are answered at once.
+    #[inline]
     fn fill<'v, 't, T: AsRef<[u8]> + 't>(
         &'v self,
         texts: &mut impl Iterator<Item = (usize, &'t T)>,
@@ -67,58 +70,50 @@ impl Validator {
         verdict: &mut impl FnMut(usize, Result<Active<'v>, Inactive>),
     ) {
         lanes.filled = 0;
-        let Lanes {
-            at,
-            places,
-            blocks,
-            filled,
-        } = lanes;
-        for ((at, place), lane) in at.iter_mut().zip(places).zip(blocks) {
-            let (number, text) = loop {
-                let Some((number, text)) = texts.next() else {
-                    return;
-                };
-                match block(text.as_ref()) {
-                    Some(block) if token_text::has_body(text.as_ref()) => {
-                        *lane = block;
-                        break (number, text.as_ref());
-                    }
-                    _ => verdict(number, self.validate(text)),
+        while lanes.filled < LANES
+            && let Some((number, text)) = texts.next()
+        {
+            let text = text.as_ref();
+            match (block(text), token_text::id_bytes(text)) {
+                (Some(block), Some(id)) if token_text::has_body(text) => {
+                    lanes.at[lanes.filled] = number;
+                    lanes.places[lanes.filled] = Place::of_id_text(id);
+                    lanes.blocks[lanes.filled] = block;
+                    lanes.filled += 1;
                 }
-            };
-            *at = number;
-            *place = token_text::id_bytes(text).map(Place::of_id_text);
-            if let Some(place) = *place {
-                self.live.table.prefetch(place);
+                _ => verdict(number, self.validate(text)),
             }
-            *filled += 1;
         }
+        let places = lanes.places.iter().take(lanes.filled);
+        self.live.table.prefetch_homes(places.copied());
     }
 
+    #[inline]
     fn answer<'v, T: AsRef<[u8]>>(
         &'v self,
         lanes: &Lanes,
         texts: &[T],
         verdict: &mut impl FnMut(usize, Result<Active<'v>, Inactive>),
     ) {
-        let mut digests = [Digest::ZERO; LANES];
-        let blocks = lanes.blocks.get(..lanes.filled).unwrap_or(&lanes.blocks);
-        self.live.digests.blocks(blocks, &mut digests);
-        let lanes = lanes
-            .at
+        let mut outputs = [[0; 32]; LANES];
+        let blocks = &lanes.blocks[..lanes.filled];
+        self.live.digests.blocks(blocks, &mut outputs);
+        let digests = outputs
             .iter()
-            .zip(lanes.places)
-            .zip(digests)
-            .take(lanes.filled);
-        for ((at, place), digest) in lanes {
-            let found = match self.live.find(place, digest) {
-                Some(entry) => self.judge(&entry),
-                None => Err(match texts.get(*at).map(AsRef::as_ref) {
+            .map(|output| Digest::from_bytes(*output).in_memory());
+        let wanted = lanes.places.iter().copied().zip(digests).take(lanes.filled);
+        let found: [_; LANES] = self.live.table.get_all(wanted.clone());
+        let now = self.live.now_secs();
+        for ((&at, (_, digest)), found) in lanes.at.iter().zip(wanted).zip(found) {
+            let found = found.map(|found| found.unpack(digest));
+            let found = match found.or_else(|| self.live.find_placed_by(digest)) {
+                Some(entry) => self.judge_at(&entry, now),
+                None => Err(match texts.get(at).map(AsRef::as_ref) {
                     Some(text) if !token_text::is_well_formed(text) => self.why_no_token(text),
                     _ => self.not_found(),
                 }),
             };
-            verdict(*at, found);
+            verdict(at, found);
         }
     }
 }

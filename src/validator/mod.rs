@@ -135,7 +135,13 @@ impl Validator {
     /// Whether what was found is alive, and for whom this validator takes tokens.
     #[inline(always)]
     fn judge(&self, entry: &Entry) -> Result<Active<'_>, Inactive> {
-        self.live.judge(entry)?;
+        self.judge_at(entry, self.live.now_secs())
+    }
+
+    /// The same for many, which look at the clock once.
+    #[inline(always)]
+    fn judge_at(&self, entry: &Entry, now: u64) -> Result<Active<'_>, Inactive> {
+        self.live.judge_at(entry, now)?;
         self.expect_own_audience(Active::new(&self.live, entry))
     }
 
