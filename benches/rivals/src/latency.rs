@@ -138,12 +138,72 @@ fn met(is_goal: bool, is_met: bool) -> String {
     .into()
 }
 
-/// A table that grows from nothing to `count` while it is read.
-pub fn during_growth(count: usize, results: &mut Results) {
-    say(&format!(
-        "latency during growth from 0 to {} tokens",
-        spoken(count)
-    ));
+/// What one growth showed.
+struct Growth {
+    reads: Latencies,
+    inserts: Latencies,
+    /// What the machine does to a thread that only reads the clock, for as long as the insertions took.
+    noise: f64,
+}
+
+/// Tables that grow from nothing to `count` while they are read, one after another: the growth is the same
+/// each time, to the token, so that what is slow in one of them only is not its doing.
+pub fn during_growth(count: usize, repeats: usize, results: &mut Results) {
+    let mut growths = Vec::new();
+    for repeat in 1..=repeats {
+        say(&format!(
+            "latency during growth from 0 to {} tokens, {repeat} of {repeats}",
+            spoken(count)
+        ));
+        growths.push(growth(count));
+    }
+    let over_all = |figure: &dyn Fn(&Growth) -> f64| Repeats(growths.iter().map(figure).collect());
+    let milliseconds = |of: &Repeats| {
+        let (least, most) = of.range();
+        format!(
+            "{:.2} ({:.2} to {:.2})",
+            of.median() / 1e6,
+            least / 1e6,
+            most / 1e6
+        )
+    };
+    let slowest = over_all(&|growth| growth.inserts.at(1.0));
+    results.others.push([
+        format!(
+            "0 to {}: slowest insertion, ms of CPU time, median of {repeats}",
+            spoken(count)
+        ),
+        "<= 2".into(),
+        milliseconds(&slowest),
+        met(true, slowest.median() <= INSERT_NS_MAX as f64),
+    ]);
+    results.others.push([
+        "the machine's part: slowest reading of the CPU clock in as long a time, ms".into(),
+        String::new(),
+        milliseconds(&over_all(&|growth| growth.noise)),
+        String::new(),
+    ]);
+    type Of = fn(&Growth) -> &Latencies;
+    let calls: [(&str, Of); 2] = [
+        ("insertion, CPU time", |growth| &growth.inserts),
+        ("call of a reader", |growth| &growth.reads),
+    ];
+    for (what, of) in calls {
+        results.others.push([
+            format!(
+                "0 to {}: {what}, p50 / p99 / p99.9 / p99.99, ns",
+                spoken(count)
+            ),
+            String::new(),
+            [0.5, 0.99, 0.999, 0.9999]
+                .map(|part| format!("{:.0}", over_all(&|growth| of(growth).at(part)).median()))
+                .join(" / "),
+            String::new(),
+        ]);
+    }
+}
+
+fn growth(count: usize) -> Growth {
     let store = empty_store();
     let mut known = Texts::default();
     issue_in_memory_only(&store, (0..10_000).map(of_client), |issued| {
@@ -152,8 +212,11 @@ pub fn during_growth(count: usize, results: &mut Results) {
     .expect("issued");
     let validator = store.validator();
     let written = AtomicU64::new(0);
-    let (reads, inserts) = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| insert(&store, count, &written));
+    let (reads, (inserts, took)) = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let begun = cpu_ns();
+            (insert(&store, count, &written), cpu_ns() - begun)
+        });
         let mut random = 1;
         let is_enough = |calls: usize| {
             calls.is_multiple_of(1024) && written.load(Ordering::Relaxed) >= count as u64
@@ -162,34 +225,10 @@ pub fn during_growth(count: usize, results: &mut Results) {
         let reads = timed(&validator, &known, from, is_enough);
         (reads, writer.join().expect("no panic"))
     });
-    let slowest = inserts.at(1.0);
-    results.others.push([
-        format!("0 to {}: slowest insertion, ms of CPU time", spoken(count)),
-        "<= 2".into(),
-        format!("{:.2}", slowest / 1e6),
-        met(true, slowest <= INSERT_NS_MAX as f64),
-    ]);
-    results.others.push([
-        "the machine's part: slowest of 5 seconds of reading the CPU clock, ms".into(),
-        String::new(),
-        format!("{:.2}", noise(Duration::from_secs(5)) / 1e6),
-        String::new(),
-    ]);
-    for (what, of) in [
-        ("insertion, CPU time", &inserts),
-        ("call of a reader", &reads),
-    ] {
-        results.others.push([
-            format!(
-                "0 to {}: {what}, p50 / p99 / p99.9 / p99.99, ns",
-                spoken(count)
-            ),
-            String::new(),
-            [0.5, 0.99, 0.999, 0.9999]
-                .map(|part| format!("{:.0}", of.at(part)))
-                .join(" / "),
-            String::new(),
-        ]);
+    Growth {
+        reads,
+        inserts,
+        noise: noise(Duration::from_nanos(took)),
     }
 }
 

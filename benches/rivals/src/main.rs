@@ -51,6 +51,7 @@ struct Extent {
     clients: usize,
     latency: usize,
     growth: usize,
+    growths: usize,
 }
 
 /// For CI: everything once, for its assertions and not for its figures.
@@ -62,6 +63,7 @@ const SMOKE: Extent = Extent {
     clients: 10_000,
     latency: 10_000,
     growth: 200_000,
+    growths: 1,
 };
 const QUICK: Extent = Extent {
     name: "--quick",
@@ -71,6 +73,7 @@ const QUICK: Extent = Extent {
     clients: 1_000_000,
     latency: 1_000_000,
     growth: 10_000_000,
+    growths: 1,
 };
 const FULL: Extent = Extent {
     name: "--full",
@@ -87,6 +90,7 @@ const FULL: Extent = Extent {
     clients: 10_000_000,
     latency: 10_000_000,
     growth: 10_000_000,
+    growths: 5,
 };
 
 fn main() -> ExitCode {
@@ -129,7 +133,7 @@ fn main() -> ExitCode {
             let tokens = tokens.unwrap_or(1_000_000);
             let mut results = Results::default();
             latency::beside_a_writer(tokens, 9, &mut results);
-            latency::during_growth(tokens, &mut results);
+            latency::during_growth(tokens, 5, &mut results);
             println!(
                 "{}",
                 markdown::report(&results, "latency", &machine::describe())
@@ -165,7 +169,7 @@ fn report(extent: &Extent, out: &std::path::Path) -> ExitCode {
     }
     clients::run(extent.clients, extent.repeats, &mut results);
     latency::beside_a_writer(extent.latency, extent.repeats.max(5), &mut results);
-    latency::during_growth(extent.growth, &mut results);
+    latency::during_growth(extent.growth, extent.growths, &mut results);
 
     let command = format!(
         "cargo run --release --manifest-path benches/rivals/Cargo.toml -- report {}",

@@ -103,6 +103,12 @@ impl Repeats {
         median(self.0.clone())
     }
 
+    /// The least and the most.
+    pub fn range(&self) -> (f64, f64) {
+        let fold = |with: fn(f64, f64) -> f64| self.0.iter().copied().fold(f64::NAN, with);
+        (fold(f64::min), fold(f64::max))
+    }
+
     /// The median of the ratios in each repeat: the machine's mood cancels out.
     pub fn over(&self, other: &Self) -> f64 {
         median(self.0.iter().zip(&other.0).map(|(a, b)| a / b).collect())
