@@ -48,7 +48,7 @@ fn alive_is_alive_and_revoked_is_revoked() {
     let texts = texts(&store);
     let validator = store.validator();
     let (tell, told) = mpsc::channel();
-    let asked = texts.clone();
+    let (asked, count) = (texts.clone(), texts.len());
     thread::spawn(move || {
         let late = validator.clone();
         // Set up before the thread looks for the first time: what is set up first is destroyed last.
@@ -57,6 +57,13 @@ fn alive_is_alive_and_revoked_is_revoked() {
                 for text in &asked {
                     tell.send(late.validate(text).map(|active| active.token_id()))
                         .unwrap();
+                }
+                let mut batch = vec![Err(Inactive::NotFound); asked.len()];
+                late.validate_batch(&asked, |at, verdict| {
+                    batch[at] = verdict.map(|active| active.token_id());
+                });
+                for verdict in batch {
+                    tell.send(verdict).unwrap();
                 }
                 tell.send(late.validate("hp_nothing").map(|active| active.token_id()))
                     .unwrap();
@@ -74,5 +81,6 @@ fn alive_is_alive_and_revoked_is_revoked() {
     for pair in verdicts.chunks(2) {
         assert!(matches!(pair, [Ok(_), Err(Inactive::Revoked)]), "{pair:?}");
     }
-    assert!(verdicts.len() >= 2);
+    // Alone, and in a batch.
+    assert_eq!(verdicts.len(), 2 * count);
 }
