@@ -15,6 +15,7 @@ use crate::keyring::{Denials, Keyring};
 use crate::table::{CLIENT_DISABLED, Entry, Grant, Grants, Names, NotInserted, ScopeSets, Table};
 #[cfg(feature = "jwt")]
 use crate::token_id::epoch_secs;
+use crate::token_text;
 
 pub(crate) use find::Missing;
 
@@ -56,6 +57,7 @@ impl Live {
         latest_secs: u64,
         #[cfg(feature = "jwt")] keyring: Keyring,
     ) -> Result<Self, NotInserted> {
+        token_text::prepare();
         Ok(Self {
             table: Table::with_capacity(tokens)?,
             grants: Grants::new(),
