@@ -35,6 +35,9 @@ pub(super) enum System {
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub(super) system: System,
+    /// That no other place was ever asked for: said once, since to ask each list below whether it is empty takes
+    /// as long as to tell the scheme.
+    pub(super) only_authorization: bool,
     pub(super) cookies: Vec<Box<str>>,
     pub(super) queries: Vec<Box<str>>,
     /// Whether a query parameter may stand without `Bearer` before it.
@@ -145,6 +148,7 @@ impl Profile {
         let boxed = |names: &[&str]| names.iter().map(|&name| name.into()).collect();
         Self {
             system,
+            only_authorization: system == System::Strict,
             cookies: boxed(cookies),
             queries: boxed(queries),
             query_bare: false,
@@ -162,6 +166,7 @@ impl Profile {
     /// [`NotAName`] if no cookie can have it.
     pub fn cookie(mut self, name: &str) -> Result<Self, NotAName> {
         add(&mut self.cookies, name, name)?;
+        self.only_authorization = false;
         Ok(self)
     }
 
@@ -174,6 +179,7 @@ impl Profile {
     /// [`NotAName`] if it is empty or would have to be percent-encoded.
     pub fn query(mut self, name: &str) -> Result<Self, NotAName> {
         add(&mut self.queries, name, name)?;
+        self.only_authorization = false;
         Ok(self)
     }
 
@@ -190,6 +196,7 @@ impl Profile {
     /// [`NotAName`] if no field can have it.
     pub fn api_key_header(mut self, name: &str) -> Result<Self, NotAName> {
         add(&mut self.api_keys, name, &name.to_ascii_lowercase())?;
+        self.only_authorization = false;
         Ok(self)
     }
 
@@ -207,6 +214,7 @@ impl Profile {
     #[must_use]
     pub const fn subprotocol(mut self, allowed: bool) -> Self {
         self.subprotocol = allowed;
+        self.only_authorization = false;
         self
     }
 
@@ -217,6 +225,7 @@ impl Profile {
     #[must_use]
     pub fn prefer(mut self, order: &[Source]) -> Self {
         self.order = order.to_vec();
+        self.only_authorization = false;
         self
     }
 
