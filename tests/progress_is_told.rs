@@ -30,6 +30,7 @@ impl Told {
             assert!(steps.iter().all(|step| step.done <= step.total));
             let last = steps.last().unwrap();
             assert_eq!(last.done, last.total, "{last:?}");
+            assert!(steps.iter().all(|step| step.total == last.total));
             (last.doing, last.total)
         });
         ended.collect()

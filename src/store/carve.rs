@@ -5,7 +5,7 @@
 //! which it was issued, and neighbours have ids that follow each other; clients and keys have names
 //! that stand elsewhere. What is found this way is genuine, but may be old.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -36,8 +36,8 @@ pub(super) struct Carver<'a> {
     salvage: &'a mut Salvage,
     last: TokenId,
     tries: u64,
-    /// Client records whose names are not known yet.
-    unnamed: Vec<Vec<u8>>,
+    /// What may be client records: without a name no MAC can be checked.
+    unnamed: BTreeSet<Vec<u8>>,
 }
 
 impl<'a> Carver<'a> {
@@ -47,7 +47,7 @@ impl<'a> Carver<'a> {
             salvage,
             last: TokenId::ZERO,
             tries: 0,
-            unnamed: Vec::new(),
+            unnamed: BTreeSet::new(),
         }
     }
 
@@ -99,10 +99,10 @@ impl<'a> Carver<'a> {
             self.salvage.take_seal(seal);
         }
         if let Some((client, record, mac)) = record::decode_prefix::<ClientRecord>(bytes)
-            && (client.is_needed() || client.epoch != 0)
-            && self.salvage.known.insert(mac)
+            && client.is_needed()
+            && !self.salvage.known.contains(&mac)
         {
-            self.unnamed.push(record.to_vec());
+            self.unnamed.insert(record.to_vec());
         }
         if let Some((key, record, mac)) = record::decode_prefix::<KeyRecord>(bytes)
             && let Some(kid) = kid(&key.public)
@@ -179,6 +179,7 @@ impl<'a> Carver<'a> {
                 }
                 let found = record::decode(self.key, Tree::Clients, name.as_bytes(), &record);
                 if let Ok(found) = found {
+                    self.salvage.known.insert(found.1);
                     let versions = self.salvage.clients.entry(name.clone()).or_default();
                     versions.others.push(found);
                     break;
@@ -228,3 +229,6 @@ fn list(folder: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
     into.sort();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

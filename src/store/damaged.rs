@@ -48,16 +48,20 @@ impl Damaged {
             Err(error) => return Err(failed(error)),
         };
         let mark = Mark::newest(key, &bytes);
-        if mark.is_none() && sidecar::is_of_another_key(key, &bytes) {
-            return Err(Error::WrongDigestKey);
+        if mark.is_some() {
+            return Ok(mark);
         }
-        match sidecar::newer_format(&bytes) {
-            Some(found) if mark.is_none() => Err(Error::NewerFormat {
+        // First, as when it is opened: whether it is of this key a newer format may tell otherwise.
+        if let Some(found) = sidecar::newer_format(&bytes) {
+            return Err(Error::NewerFormat {
                 found,
                 known: sidecar::FORMAT,
-            }),
-            _ => Ok(mark),
+            });
         }
+        if sidecar::is_of_another_key(key, &bytes) {
+            return Err(Error::WrongDigestKey);
+        }
+        Ok(None)
     }
 
     /// Where the database is: a compaction that was cut short may have left it under another name.
@@ -111,5 +115,95 @@ pub(super) fn failed(source: io::Error) -> Error {
         doing: "repairing the store",
         consequence: "no new store was made, and the damaged one is as it was",
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::DigestKey;
+
+    fn key(byte: u8) -> MacKey {
+        MacKey::new(&DigestKey::from_bytes([byte; 32]))
+    }
+
+    /// What the sidecar is told to know that begins with these bytes.
+    fn mark(sidecar: &[u8]) -> Result<Option<Mark>, Error> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("seal"), sidecar).unwrap();
+        Damaged::lock(dir.path()).unwrap().mark(&key(1))
+    }
+
+    fn slot(key: &MacKey) -> Vec<u8> {
+        let mark = Mark {
+            generation: 8,
+            digest: 5,
+        };
+        mark.to_slot(key).1.into()
+    }
+
+    #[test]
+    fn only_a_folder_that_is_there_is_searched() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let none = Damaged::lock(&path);
+        assert!(matches!(none, Err(Error::NotFound { .. })));
+        fs::write(&path, b"").unwrap();
+        let file = Damaged::lock(&path);
+        assert!(matches!(file, Err(Error::NotADirectory { .. })));
+    }
+
+    #[test]
+    fn what_has_no_lock_or_no_sidecar_is_searched_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let damaged = Damaged::lock(dir.path()).unwrap();
+        assert_eq!(damaged.mark(&key(1)).unwrap(), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_or_a_sidecar_that_cannot_be_read_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        // A link to itself, which nobody can follow.
+        let unreadable = |name| {
+            let path = dir.path().join(name);
+            std::os::unix::fs::symlink(name, &path).unwrap();
+            path
+        };
+        let lock = unreadable("lock");
+        let locked = Damaged::lock(dir.path());
+        assert!(matches!(locked, Err(Error::Io { .. })));
+        fs::remove_file(lock).unwrap();
+        unreadable("seal");
+        let mark = Damaged::lock(dir.path()).unwrap().mark(&key(1));
+        assert!(matches!(mark, Err(Error::Io { .. })), "{mark:?}");
+    }
+
+    #[test]
+    fn a_sidecar_is_intact_or_damaged_or_of_another_key_or_of_a_newer_format() {
+        let intact = slot(&key(1));
+        assert_eq!(mark(&intact).unwrap().unwrap().generation, 8);
+        let mut damaged = intact.clone();
+        damaged[20] ^= 1;
+        assert_eq!(mark(&damaged).unwrap(), None);
+        let other = mark(&slot(&key(2)));
+        assert!(matches!(other, Err(Error::WrongDigestKey)), "{other:?}");
+
+        // A slot that a newer release wrote, and that is whole.
+        let mut newer = slot(&key(1));
+        newer[3] += 1;
+        let checksum = crc32fast::hash(&newer[..44]);
+        newer[44..48].copy_from_slice(&checksum.to_be_bytes());
+        let refused = mark(&newer);
+        let found = sidecar::FORMAT + 1;
+        assert!(
+            matches!(refused, Err(Error::NewerFormat { found: told, .. }) if told == found),
+            "{refused:?}"
+        );
+        // Damage may look like one: what is intact beside it counts.
+        let mut both = intact;
+        both.resize(4096, 0);
+        both.extend(newer);
+        assert_eq!(mark(&both).unwrap().unwrap().generation, 8);
     }
 }

@@ -309,4 +309,43 @@ mod tests {
             assert!(found.store.get(gone.id).unwrap().is_none());
         }
     }
+
+    /// An empty one, too, of which nothing but the seal is there.
+    #[test]
+    fn what_is_proven_is_as_it_was_whatever_the_word() {
+        for tokens in [0, 1] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("store");
+            let store = options().open(&path).unwrap();
+            let new = vec![NewToken::new("c").never_expires(); tokens];
+            let mut issued = Vec::new();
+            store.issue_many(new, |one| issued.push(one)).unwrap();
+            store.close().unwrap();
+            for word in [
+                LostRevocations::Refuse,
+                LostRevocations::Accept,
+                LostRevocations::RevokeAll,
+            ] {
+                let to = dir.path().join(format!("{word:?}"));
+                let repaired = Store::repair(&path, &to, options(), word).unwrap();
+                assert!(repaired.proven && !repaired.store.revoked_all, "{word:?}");
+                assert_eq!(repaired.store.tokens, tokens as u64);
+                let new = options().open(&to).unwrap();
+                assert!(issued.iter().all(|token| verdict(&new, token).is_none()));
+            }
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_intact_no_word_makes_a_store() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, to) = (dir.path().join("store"), dir.path().join("new"));
+        fs::create_dir_all(path.join("data")).unwrap();
+        fs::write(path.join("data/db"), [0xA5; 100_000]).unwrap();
+        for word in [LostRevocations::Accept, LostRevocations::RevokeAll] {
+            let refused = Store::repair(&path, &to, options(), word);
+            assert!(matches!(refused, Err(Error::Corrupt { .. })), "{refused:?}");
+            assert!(!to.exists());
+        }
+    }
 }

@@ -294,3 +294,6 @@ fn least_alive(found: &Versions<ClientRecord>) -> ClientRecord {
         foreign: versions().any(|client| client.foreign),
     }
 }
+
+#[cfg(test)]
+mod tests;

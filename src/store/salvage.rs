@@ -139,3 +139,104 @@ impl Salvage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::open::store_record;
+    use super::*;
+    use crate::digest::DigestKey;
+    use crate::new_token::NewToken;
+    use crate::options::Options;
+
+    fn digest_key() -> DigestKey {
+        DigestKey::from_bytes([7; 32])
+    }
+
+    #[test]
+    fn one_record_of_any_kind_is_something() {
+        let mut found = Salvage::default();
+        assert!(found.is_empty());
+        found.tokens.insert(TokenId::ZERO, Versions::default());
+        assert!(!found.is_empty());
+        let mut found = Salvage::default();
+        found.clients.insert("a".into(), Versions::default());
+        assert!(!found.is_empty());
+        let mut found = Salvage::default();
+        found.keys.insert("k".into(), Versions::default());
+        assert!(!found.is_empty());
+    }
+
+    #[test]
+    fn of_seals_the_newest_stands_and_of_two_of_one_group_the_first() {
+        let mut found = Salvage::default();
+        let mut newest = |generation, last_id| {
+            found.take_seal(Seal {
+                generation,
+                last_id,
+                ..Seal::default()
+            });
+            found
+                .seal
+                .as_ref()
+                .map(|seal| (seal.generation, seal.last_id))
+        };
+        assert_eq!(newest(5, 1), Some((5, 1)));
+        assert_eq!(newest(5, 2), Some((5, 1)));
+        assert_eq!(newest(4, 3), Some((5, 1)));
+        assert_eq!(newest(6, 4), Some((6, 4)));
+    }
+
+    #[test]
+    fn of_records_of_the_store_the_first_that_is_intact_stands() {
+        let key = MacKey::new(&digest_key());
+        let [first, second] = [(); 2].map(|()| store_record(&key).unwrap());
+        let mut damaged = first.clone();
+        damaged[5] ^= 1;
+        let mut found = Salvage::default();
+        found.take_store_record(&key, &damaged);
+        assert_eq!(found.store_record, None);
+        found.take_store_record(&key, &first);
+        found.take_store_record(&key, &second);
+        assert_eq!(found.store_record, Some(first));
+    }
+
+    #[test]
+    fn what_the_database_shows_is_current_and_nothing_else_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let options = Options::new().digest_key(digest_key());
+        let store = options.open(&path).unwrap();
+        let issued = ["a", "b"].map(|client| {
+            let new = NewToken::new(client).never_expires();
+            store.issue(new).unwrap().id
+        });
+        store.revoke(issued[0]).unwrap();
+        let generation = store.generation();
+        store.close().unwrap();
+
+        let key = MacKey::new(&digest_key());
+        let mut found = Salvage::default();
+        found.take_from_sled(&path.join("data"), &key, 1 << 20);
+        assert!(found.store_record.is_some() && found.is_shown_to_the_end);
+        let shown = found.shown_seal.unwrap();
+        assert!(shown.generation >= generation && shown.tokens == 2);
+        assert_eq!(found.seal, Some(shown.clone()));
+        let (mut sum, mut known) = (0_u128, HashSet::new());
+        for versions in found.tokens.values() {
+            let (_, mac) = versions.current.as_ref().unwrap();
+            sum = sum.wrapping_add(*mac);
+            known.insert(*mac);
+            assert!(versions.others.is_empty());
+        }
+        for versions in found.clients.values() {
+            let (_, mac) = versions.current.as_ref().unwrap();
+            sum = sum.wrapping_add(*mac);
+            known.insert(*mac);
+            assert!(versions.others.is_empty());
+        }
+        assert_eq!((sum, known), (shown.digest, found.known));
+        assert!(issued.iter().all(|id| found.tokens.contains_key(id)));
+        let revoked = &found.tokens[&issued[0]].current.as_ref().unwrap().0;
+        assert!(revoked.revoked.is_some());
+    }
+}
