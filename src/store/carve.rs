@@ -35,7 +35,7 @@ pub(super) struct Carver<'a> {
     key: &'a MacKey,
     salvage: &'a mut Salvage,
     last: TokenId,
-    tries: u64,
+    tries_left: u64,
     /// What may be client records: without a name no MAC can be checked.
     unnamed: BTreeSet<Vec<u8>>,
 }
@@ -46,7 +46,7 @@ impl<'a> Carver<'a> {
             key,
             salvage,
             last: TokenId::ZERO,
-            tries: 0,
+            tries_left: TRIES_MAX,
             unnamed: BTreeSet::new(),
         }
     }
@@ -99,6 +99,7 @@ impl<'a> Carver<'a> {
             self.salvage.take_seal(seal);
         }
         if let Some((client, record, mac)) = record::decode_prefix::<ClientRecord>(bytes)
+            // Others are not kept.
             && client.is_needed()
             && !self.salvage.known.contains(&mac)
         {
@@ -151,15 +152,18 @@ impl<'a> Carver<'a> {
             before..before.saturating_add(IN_A_SECOND),
         ];
         for id in ranges.into_iter().flatten().filter_map(TokenId::from_u64) {
-            self.tries += 1;
-            if self.tries > TRIES_MAX {
-                return None;
-            }
+            self.take_a_try()?;
             if record::open(self.key, Tree::Tokens, &token_key(id), record).is_ok() {
                 return Some(id);
             }
         }
         None
+    }
+
+    /// Nothing, once as many MACs were computed as may be.
+    fn take_a_try(&mut self) -> Option<()> {
+        self.tries_left = self.tries_left.checked_sub(1)?;
+        Some(())
     }
 
     /// Tries the names of clients that are known on the records that have none.
@@ -173,8 +177,7 @@ impl<'a> Carver<'a> {
         names.dedup();
         for record in std::mem::take(&mut self.unnamed) {
             for name in &names {
-                self.tries += 1;
-                if self.tries > TRIES_MAX {
+                if self.take_a_try().is_none() {
                     return;
                 }
                 let found = record::decode(self.key, Tree::Clients, name.as_bytes(), &record);

@@ -180,6 +180,25 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_tells_how_much_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+        fs::create_dir_all(from.join("inner")).unwrap();
+        let files = [
+            ("db", vec![1; 20]),
+            ("conf", vec![2; 3]),
+            ("inner/1", vec![3; 7]),
+        ];
+        for (name, bytes) in &files {
+            fs::write(from.join(name), bytes).unwrap();
+        }
+        assert_eq!(copy(&from, &to).unwrap(), 30);
+        for (name, bytes) in files {
+            assert_eq!(fs::read(to.join(name)).unwrap(), bytes);
+        }
+    }
+
+    #[test]
     fn a_sidecar_is_intact_or_damaged_or_of_another_key_or_of_a_newer_format() {
         let intact = slot(&key(1));
         assert_eq!(mark(&intact).unwrap().unwrap().generation, 8);

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::digest::DigestKey;
@@ -74,6 +75,11 @@ fn mac(bytes: &[u8]) -> u128 {
 
 /// Adds what a file of these bytes holds.
 fn carve(bytes: &[u8], salvage: &mut Salvage) {
+    carve_within(TRIES_MAX, bytes, salvage);
+}
+
+/// The same where no more MACs than these may be computed in search of a key.
+fn carve_within(tries: u64, bytes: &[u8], salvage: &mut Salvage) {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("blobs")).unwrap();
     fs::write(dir.path().join("blobs/1"), bytes).unwrap();
@@ -83,7 +89,8 @@ fn carve(bytes: &[u8], salvage: &mut Salvage) {
         on_progress: None,
     };
     let key = mac_key();
-    let carver = Carver::new(&key, salvage);
+    let mut carver = Carver::new(&key, salvage);
+    carver.tries_left = tries;
     carver.carve(dir.path(), &told).unwrap();
 }
 
@@ -232,6 +239,45 @@ fn a_client_is_found_whose_name_a_token_or_a_newer_record_tells() {
     assert_eq!(found("c"), of_c);
     assert_eq!(found("shown"), [shown]);
     assert_eq!(salvage.clients.len(), 2);
+}
+
+#[test]
+fn the_search_ends_when_its_tries_are_used_up() {
+    let clients = ClientRecord {
+        tokens: 1,
+        ..ClientRecord::default()
+    };
+    let bytes = [token_bytes(0, &token("c")), client_bytes("c", &clients)].concat();
+    let found = |tries| {
+        let mut salvage = Salvage::default();
+        carve_within(tries, &bytes, &mut salvage);
+        (salvage.tokens.len(), salvage.clients.len())
+    };
+    // Neighbours of the token found last come first: there is none.
+    assert_eq!(found(NEAR), (0, 0));
+    assert_eq!(found(NEAR + 1), (1, 0));
+    assert_eq!(found(NEAR + 2), (1, 1));
+}
+
+#[test]
+fn it_is_told_how_much_was_looked_through() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("1", 3), ("2", 5)] {
+        fs::write(dir.path().join(name), vec![0; bytes]).unwrap();
+    }
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&steps);
+    let told = Told {
+        doing: "search",
+        total: 8,
+        on_progress: Some(Arc::new(move |step| {
+            tell.lock().unwrap().push((step.done, step.total));
+        })),
+    };
+    let (key, mut salvage) = (mac_key(), Salvage::default());
+    let carver = Carver::new(&key, &mut salvage);
+    carver.carve(dir.path(), &told).unwrap();
+    assert_eq!(*steps.lock().unwrap(), [(3, 8), (8, 8)]);
 }
 
 #[test]
