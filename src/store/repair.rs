@@ -336,6 +336,35 @@ mod tests {
         }
     }
 
+    /// Without its sidecar nothing says that what is in the store is the last.
+    #[test]
+    fn in_doubt_the_owner_decides() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store");
+        let store = options().open(&path).unwrap();
+        let issued = store.issue(NewToken::new("c").never_expires()).unwrap();
+        store.close().unwrap();
+        fs::remove_file(path.join("seal")).unwrap();
+        let repair = |to: &Path, word| Store::repair(&path, to, options(), word);
+        let to = dir.path().join("refused");
+        let refused = repair(&to, LostRevocations::Refuse);
+        assert!(
+            matches!(refused, Err(Error::RevocationsMayBeLost { .. })),
+            "{refused:?}"
+        );
+        assert!(!to.exists());
+        for (word, said) in [
+            (LostRevocations::Accept, None),
+            (LostRevocations::RevokeAll, Some(Inactive::Revoked)),
+        ] {
+            let to = dir.path().join(format!("{word:?}"));
+            let repaired = repair(&to, word).unwrap();
+            assert!(!repaired.proven);
+            assert_eq!(repaired.store.revoked_all, said.is_some());
+            assert_eq!(verdict(&options().open(&to).unwrap(), &issued), said);
+        }
+    }
+
     #[test]
     fn where_nothing_is_intact_no_word_makes_a_store() {
         let dir = tempfile::tempdir().unwrap();
