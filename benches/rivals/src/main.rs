@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --quick   # 3 minutes
-//! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --full    # 10 minutes
+//! cargo run --release --manifest-path benches/rivals/Cargo.toml -- report --full    # 20 minutes
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- floor            # no rivals
 //! cargo run --release --manifest-path benches/rivals/Cargo.toml -- latency          # percentiles only
 //! ```
