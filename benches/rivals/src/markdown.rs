@@ -57,6 +57,11 @@ fn costs(results: &Results, text: &mut String) {
         });
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    row("the same on all processors at once (one)", &|tokens| {
+        let one = results.get(BLOCK, Way::Dependent, tokens)?;
+        let all = results.get(BLOCK, Way::Threads(threads), tokens)?;
+        Some(format!("{:.0} ({:.2})", all.median(), all.over(one)))
+    });
     let ways = [
         (Way::Dependent, "dependent calls (sum)", true),
         (Way::Independent, "independent calls (load)", false),

@@ -70,6 +70,12 @@ pub fn run(plan: &Plan, results: &mut Results) {
             let cost = together(map, threads, &tokens.hit, from, *calls);
             results.push(&map.name(), Way::Threads(threads), count, cost);
         }
+        results.push(
+            BLOCK,
+            Way::Threads(threads),
+            count,
+            blocks_together(threads),
+        );
         let cost = together(&hallpass, threads, &tokens.hit, from, CALLS);
         results.push("hallpass", Way::Threads(threads), count, cost);
         for (calls, other) in &others {
@@ -108,18 +114,29 @@ fn together(
     from: usize,
     calls: usize,
 ) -> f64 {
-    let start = Barrier::new(threads);
+    at_once(threads, |thread, start| {
+        let from = from + thread * hit.len() / threads;
+        of.independent(hit, from + calls, calls / 10);
+        start.wait();
+        of.independent(hit, from, calls)
+    })
+}
+
+/// The same of blocks, which share nothing: how much of a processor each thread has here.
+fn blocks_together(threads: usize) -> f64 {
+    let block = Block::default();
+    at_once(threads, |_, start| {
+        start.wait();
+        block.dependent_in_place(CALLS / 2)
+    })
+}
+
+/// The mean of what the work costs on each of these threads, which start together.
+fn at_once(threads: usize, work: impl Fn(usize, &Barrier) -> f64 + Sync) -> f64 {
+    let (start, work) = (&Barrier::new(threads), &work);
     let costs: Vec<f64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
-            .map(|thread| {
-                let start = &start;
-                scope.spawn(move || {
-                    let from = from + thread * hit.len() / threads;
-                    of.independent(hit, from + calls, calls / 10);
-                    start.wait();
-                    of.independent(hit, from, calls)
-                })
-            })
+            .map(|thread| scope.spawn(move || work(thread, start)))
             .collect();
         threads
             .into_iter()
