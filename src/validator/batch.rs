@@ -32,6 +32,9 @@ impl Validator {
     /// [`Validator::validate`] one by one, at a fraction of the cost each from some sixteen texts
     /// on. `verdict` is called once for each text with its position, not in order.
     ///
+    /// Each verdict is as of a moment of this call, and sixteen are found together: what `verdict` does
+    /// itself, to revoke a token say, may not show in up to fifteen that follow in the same call.
+    ///
     /// Allocates nothing, whatever the number of texts, but for JWTs that the store does not know.
     ///
     /// ```
