@@ -59,6 +59,10 @@ pub(in crate::credential) fn alone<'r, H: Headers + ?Sized>(
     if !profile.only_authorization {
         return None;
     }
+    // Who adds a place and forgets to say so would have the second of two credentials overlooked.
+    debug_assert!(
+        !profile.looks_beyond_fields() && profile.api_keys.is_empty() && profile.order.is_empty()
+    );
     let mut values = request.headers.values("authorization");
     let value = values.next()?;
     values.next().is_none().then_some(value)
