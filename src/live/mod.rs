@@ -164,7 +164,7 @@ impl Live {
             || entry.id.as_u64() < self.epoch()
             || self.grants.refuses(entry.grant, entry.id)
         {
-            return Err(self.why_dead(entry));
+            return Err(self.why_dead(*entry));
         }
         if entry.expires_at != u32::MAX && now >= u64::from(entry.expires_at) {
             return Err(Inactive::Expired);
@@ -175,12 +175,13 @@ impl Live {
         Ok(())
     }
 
+    /// By value: an entry lent here would be written to memory by every call.
     #[cold]
-    fn why_dead(&self, entry: &Entry) -> Inactive {
+    fn why_dead(&self, entry: Entry) -> Inactive {
         if let Some(reason) = self.shut_reason() {
             return reason;
         }
-        if self.is_revoked(entry) {
+        if self.is_revoked(&entry) {
             Inactive::Revoked
         } else {
             Inactive::ClientDisabled

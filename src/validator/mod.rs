@@ -60,8 +60,11 @@ impl Validator {
         if text.len() > TEXT_MAX_BYTES {
             return Err(Inactive::TooLarge(Oversize::Field));
         }
-        match self.live.find_opaque(text) {
-            Ok(entry) => self.judge(&entry),
+        // The clock first, then the state: however long this thread sleeps between the two, what was
+        // revoked meanwhile is dead.
+        let mut now = 0;
+        match self.live.find_opaque(text, || now = self.live.now_secs()) {
+            Ok(entry) => self.judge_at(&entry, now),
             Err(digest) => self.validate_other(text, digest),
         }
     }
@@ -142,16 +145,18 @@ impl Validator {
     #[inline(always)]
     fn judge_at(&self, entry: &Entry, now: u64) -> Result<Active<'_>, Inactive> {
         self.live.judge_at(entry, now)?;
-        self.expect_own_audience(Active::new(&self.live, entry))
+        if let Some(audience) = &self.audience {
+            self.expect_audience_of(*entry, audience)?;
+        }
+        Ok(Active::new(&self.live, entry))
     }
 
-    /// Goes on only if the token is for whom this validator takes tokens.
-    #[inline(always)]
-    fn expect_own_audience<'a>(&self, active: Active<'a>) -> Result<Active<'a>, Inactive> {
-        match &self.audience {
-            None => Ok(active),
-            Some(audience) => active.expect_audience(audience),
-        }
+    /// Goes on only if the token is for `audience`. Out of line, and not with the [`Active`] that is
+    /// handed back: it would be made on the stack and copied.
+    #[inline(never)]
+    fn expect_audience_of(&self, entry: Entry, audience: &str) -> Result<(), Inactive> {
+        Active::new(&self.live, &entry).expect_audience(audience)?;
+        Ok(())
     }
 
     /// The same for a token that was validated before, by another validator perhaps.
