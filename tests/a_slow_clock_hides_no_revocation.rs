@@ -35,7 +35,9 @@ fn what_is_revoked_while_the_clock_is_read_is_refused() {
         .clock(clock.clone())
         .open_fake(FakeDisk::new())
         .unwrap();
-    let issued = store.issue(NewToken::new("client").never_expires()).unwrap();
+    let issued = store
+        .issue(NewToken::new("client").never_expires())
+        .unwrap();
     let validator = store.validator();
     assert!(validator.validate(issued.secret.expose()).is_ok());
 
