@@ -48,20 +48,18 @@ fn costs(results: &Results, text: &mut String) {
         }
         *text += "\n";
     };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for floor in [DRAM, BLOCK] {
         row(floor, &|tokens| {
-            Some(format!(
-                "{:.0}",
-                results.get(floor, Way::Dependent, tokens)?.median()
-            ))
+            let one = results.get(floor, Way::Dependent, tokens)?;
+            Some(format!("{:.0}", one.median()))
+        });
+        row("the same on all processors at once (one)", &|tokens| {
+            let one = results.get(floor, Way::Dependent, tokens)?;
+            let all = results.get(floor, Way::Threads(threads), tokens)?;
+            Some(format!("{:.0} ({:.2})", all.median(), all.over(one)))
         });
     }
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    row("the same on all processors at once (one)", &|tokens| {
-        let one = results.get(BLOCK, Way::Dependent, tokens)?;
-        let all = results.get(BLOCK, Way::Threads(threads), tokens)?;
-        Some(format!("{:.0} ({:.2})", all.median(), all.over(one)))
-    });
     let ways = [
         (Way::Dependent, "dependent calls (sum)", true),
         (Way::Independent, "independent calls (load)", false),

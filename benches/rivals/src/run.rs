@@ -70,12 +70,10 @@ pub fn run(plan: &Plan, results: &mut Results) {
             let cost = together(map, threads, &tokens.hit, from, *calls);
             results.push(&map.name(), Way::Threads(threads), count, cost);
         }
-        results.push(
-            BLOCK,
-            Way::Threads(threads),
-            count,
-            blocks_together(threads),
-        );
+        let block = blocks_together(threads);
+        results.push(BLOCK, Way::Threads(threads), count, block);
+        let load = loads_together(&floor.0, threads, from);
+        results.push(DRAM, Way::Threads(threads), count, load);
         let cost = together(&hallpass, threads, &tokens.hit, from, CALLS);
         results.push("hallpass", Way::Threads(threads), count, cost);
         for (calls, other) in &others {
@@ -128,6 +126,17 @@ fn blocks_together(threads: usize) -> f64 {
     at_once(threads, |_, start| {
         start.wait();
         block.dependent_in_place(CALLS / 2)
+    })
+}
+
+/// The same of loads from one memory, which nobody writes: what processors that share it, or a cache
+/// with a part of it, take from each other.
+fn loads_together(memory: &Memory, threads: usize, from: usize) -> f64 {
+    at_once(threads, |thread, start| {
+        let from = from + thread * CALLS;
+        memory.dependent(from + CALLS, CALLS / 10);
+        start.wait();
+        memory.dependent(from, CALLS)
     })
 }
 
