@@ -6,7 +6,8 @@
 //! ```
 //! Each part adds a line to `fuzz/campaign.csv`. Inputs gather in `fuzz/target/campaign`, where the
 //! next campaign goes on; those that reach code which the committed corpus does not are added to it.
-//! As many targets run at once as there are processors, or `--jobs`.
+//! As many targets run at once as there are processors, or `--jobs`. Who pauses one must go on within
+//! twenty minutes: libFuzzer would take its last input for one that hangs.
 
 use std::collections::VecDeque;
 use std::error::Error;

@@ -1,6 +1,5 @@
 //! Promises 1 to 3 and 6: whatever is done, and however it fails, the store does what a model of a
-//! few lines does. `PROPTEST_CASES` lengthens the run;
-//! `--nocapture` shows how many steps it took.
+//! few lines does. `PROPTEST_CASES` lengthens the run; `--nocapture` shows how far it is.
 
 mod model;
 
@@ -10,6 +9,9 @@ use hallpass::testkit::FakeDisk;
 use model::{Machine, Medium, Step};
 use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, TestRunner};
+
+/// Histories between two lines that say how many there were.
+const SHOWN_EVERY: u64 = 1000;
 
 #[cfg(not(feature = "jwt"))]
 fn step() -> impl Strategy<Value = Step> {
@@ -70,6 +72,9 @@ fn agree(cases: Option<u32>, medium: impl Fn() -> Medium) {
             done.set(done.get() + 1);
         }
         histories.set(histories.get() + 1);
+        if histories.get().is_multiple_of(SHOWN_EVERY) {
+            eprintln!("{} histories", histories.get());
+        }
         Ok(())
     });
     eprintln!("{} histories of {} steps", histories.get(), done.get());
