@@ -53,9 +53,7 @@ fuzz_target!(|input: (u64, u64, &[u8])| {
         verified.subject()
     );
     // A time that no `u64` holds is written as the last one that it does, and that is over at that second.
-    if now == u64::MAX {
-        return;
-    }
+    let expect = expect.leeway_secs(u64::from(now == u64::MAX));
     // What was read can be written, signed and read again: the same names, the same times.
     let again = KEY.sign_payload("JWT", verified.to_json().to_string().as_bytes());
     let Ok(again) = again else { return };

@@ -157,7 +157,7 @@ impl Live {
         self.judge_at(entry, self.now_secs())
     }
 
-    /// The same for many, which look at the clock once: `now` is [`Live::now_secs`], after the call began.
+    /// The same for those that looked at the clock before: `now` is [`Live::now_secs`], after the call began.
     #[inline(always)]
     pub(crate) fn judge_at(&self, entry: &Entry, now: u64) -> Result<(), Inactive> {
         if entry.revoked

@@ -61,12 +61,12 @@ impl Validator {
             return Err(Inactive::TooLarge(Oversize::Field));
         }
         // The clock first, then the state: however long this thread sleeps between the two, what was
-        // revoked meanwhile is dead. And what is left to do after the look-up is little, so that the next
-        // call's memory is asked for while this one's is on its way.
+        // revoked meanwhile is dead.
         let mut now = 0;
         match self.live.find_opaque(text, || now = self.live.now_secs()) {
             Ok(entry) => self.judge_at(&entry, now),
-            // The end of most that miss, in place: to call for it would be a fifth of that window.
+            // The end of most that miss, in place: a call would stand before the next look-up's prefetch, as
+            // told at `find_opaque`.
             Err(Some(_)) if !self.live.has_placed_by_digest() => Err(self.not_found()),
             Err(digest) => self.validate_other(text, digest),
         }
@@ -144,7 +144,7 @@ impl Validator {
         self.judge_at(entry, self.live.now_secs())
     }
 
-    /// The same for many, which look at the clock once.
+    /// The same for those that looked at the clock before.
     #[inline(always)]
     fn judge_at(&self, entry: &Entry, now: u64) -> Result<Active<'_>, Inactive> {
         self.live.judge_at(entry, now)?;
