@@ -17,24 +17,20 @@ fuzz_target!(|input: (u64, u64, &[u8])| {
     let Ok(token) = KEY.sign_payload("JWT", payload) else {
         return;
     };
-    let _ = verify(
-        token.as_bytes(),
-        &KEYS,
-        &Expect::flipt().leeway_secs(leeway),
-        now,
-    );
-    let _ = verify(
-        token.as_bytes(),
-        &KEYS,
-        &Expect::new().leeway_secs(leeway),
-        now,
-    );
     let expect = Expect::new();
+    // Most inputs are no JSON, and end here.
+    let Ok(claims) = serde_json::from_slice::<Value>(payload) else {
+        assert!(verify(token.as_bytes(), &KEYS, &expect, now).is_err());
+        return;
+    };
+    for lenient in [Expect::flipt(), Expect::new()] {
+        let lenient = lenient.leeway_secs(leeway);
+        let _ = verify(token.as_bytes(), &KEYS, &lenient, now);
+    }
     let Ok(verified) = verify(token.as_bytes(), &KEYS, &expect, now) else {
         return;
     };
 
-    let claims: Value = serde_json::from_slice(payload).unwrap();
     assert!(claims["exp"].as_f64().unwrap() >= now as f64, "expired");
     assert!(verified.expires_at().unwrap() > now || now == u64::MAX);
     for start in ["nbf", "iat"] {

@@ -34,7 +34,7 @@ pub(super) const COPIED: [Tree; 3] = [Tree::Clients, Tree::Keys, Tree::Tokens];
 const REMOVED: u8 = 0x80;
 /// More than any key or record has.
 const FIELD_MAX_BYTES: usize = 128 * 1024;
-const BUFFER_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 1 << 16;
 
 /// What was changed while records were copied; `None`: removed.
 pub(super) type Changes = BTreeMap<(Tree, Vec<u8>), Option<Vec<u8>>>;
