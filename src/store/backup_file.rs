@@ -133,10 +133,10 @@ impl Backup {
         let mut parts = [0; 5];
         parts[4] = trailer_at;
         file.seek(SeekFrom::Start(trailer_at)).map_err(reading)?;
-        for at in &mut parts[..4] {
-            let mut bytes = [0; 8];
-            file.read_exact(&mut bytes).map_err(reading)?;
-            *at = u64::from_be_bytes(bytes);
+        let mut starts = [0; TRAILER_BYTES - 32];
+        file.read_exact(&mut starts).map_err(reading)?;
+        for (at, start) in parts.iter_mut().zip(starts.as_chunks().0) {
+            *at = u64::from_be_bytes(*start);
         }
         if !parts.is_sorted() {
             return Err(not_one());

@@ -86,9 +86,6 @@ fn against_the_floor(results: &Results, tokens: usize, figures: &mut Vec<Figure>
 }
 
 fn against_rivals(results: &Results, tokens: usize, figures: &mut Vec<Figure>) {
-    let Some(hallpass) = results.get(HALLPASS, Way::Dependent, tokens) else {
-        return;
-    };
     let goals = [
         ("dashmap", 2.5),
         ("papaya", 2.5),
@@ -97,15 +94,23 @@ fn against_rivals(results: &Results, tokens: usize, figures: &mut Vec<Figure>) {
         ("sled", 25.0),
         ("Redis", 200.0),
     ];
-    for (rival, least) in goals {
+    let ways = [
+        (Way::Dependent, "dependent"),
+        (Way::Independent, "independent"),
+    ];
+    for ((rival, least), (way, calls)) in goals
+        .into_iter()
+        .flat_map(|goal| ways.map(|way| (goal, way)))
+    {
         let name = results
             .names()
             .into_iter()
             .find(|name| name.starts_with(rival));
-        let cost = name.and_then(|name| results.get(name, Way::Dependent, tokens));
-        if let Some(cost) = cost.filter(|_| tokens >= 1_000_000) {
+        let cost = name.and_then(|name| results.get(name, way, tokens));
+        let hallpass = results.get(HALLPASS, way, tokens);
+        if let Some((cost, hallpass)) = cost.zip(hallpass).filter(|_| tokens >= 1_000_000) {
             figures.push(Figure {
-                what: format!("{}: {rival} / hallpass, dependent calls", spoken(tokens)),
+                what: format!("{}: {rival} / hallpass, {calls} calls", spoken(tokens)),
                 goal: Goal::AtLeast(least),
                 measured: cost.over(hallpass),
             });
@@ -114,7 +119,7 @@ fn against_rivals(results: &Results, tokens: usize, figures: &mut Vec<Figure>) {
 }
 
 fn threads_and_memory(results: &Results, tokens: usize, figures: &mut Vec<Figure>) {
-    let alone = results.get(HALLPASS, Way::Independent, tokens);
+    let alone = results.get(HALLPASS, Way::Threads(1), tokens);
     let together = results.get(HALLPASS, Way::Threads(2), tokens);
     if let (Some(alone), Some(together)) = (alone, together) {
         figures.push(Figure {

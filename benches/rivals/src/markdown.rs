@@ -55,7 +55,7 @@ fn costs(results: &Results, text: &mut String) {
             Some(format!("{:.0}", one.median()))
         });
         row("the same on all processors at once (one)", &|tokens| {
-            let one = results.get(floor, Way::Dependent, tokens)?;
+            let one = results.get(floor, Way::Threads(1), tokens)?;
             let all = results.get(floor, Way::Threads(threads), tokens)?;
             Some(format!("{:.0} ({:.2})", all.median(), all.over(one)))
         });
@@ -65,7 +65,7 @@ fn costs(results: &Results, text: &mut String) {
         (Way::Independent, "independent calls (load)", false),
         (
             Way::Threads(threads),
-            "the same on all processors at once (load)",
+            "the same on all processors at once (load on all)",
             false,
         ),
         (Way::Batch, "batches of 64 (sum)", true),
@@ -77,10 +77,10 @@ fn costs(results: &Results, text: &mut String) {
     for (way, what, is_sum) in ways {
         row(what, &|tokens| {
             let cost = results.get(HALLPASS, way, tokens)?;
-            let floor = if is_sum {
-                results.sum(tokens)?
-            } else {
-                results.get(DRAM, Way::Dependent, tokens)?.clone()
+            let floor = match way {
+                _ if is_sum => results.sum(tokens)?,
+                Way::Threads(_) => results.get(DRAM, way, tokens)?.clone(),
+                _ => results.get(DRAM, Way::Dependent, tokens)?.clone(),
             };
             Some(format!("{:.0} ({:.2})", cost.median(), cost.over(&floor)))
         });
@@ -100,23 +100,29 @@ fn costs(results: &Results, text: &mut String) {
 fn rivals(results: &Results, text: &mut String) {
     let sizes = results.sizes();
     *text += "\n## Against what one would use instead\n\nThe same tokens, digest, expiry and client \
-              check; maps with the cheapest hash there is. Dependent calls; in brackets how many times \
-              hallpass's cost that is.\n";
-    head("what", &sizes, text);
-    for name in results.names() {
-        if [DRAM, BLOCK].contains(&name) || name.starts_with("hallpass,") {
-            continue;
+              check; maps with the cheapest hash there is. In brackets how many times hallpass's cost \
+              that is.\n";
+    for (what, way) in [
+        ("dependent calls", Way::Dependent),
+        ("independent calls", Way::Independent),
+    ] {
+        head(what, &sizes, text);
+        for name in results.names() {
+            let cost = |size: &usize| results.get(name, way, *size);
+            let is_other = [DRAM, BLOCK].contains(&name) || name.starts_with("hallpass,");
+            if is_other || sizes.iter().all(|size| cost(size).is_none()) {
+                continue;
+            }
+            let _ = write!(text, "| {name} |");
+            for size in &sizes {
+                let hallpass = results.get(HALLPASS, way, *size);
+                let cell = cost(size).zip(hallpass).map(|(cost, hallpass)| {
+                    format!("{:.0} ({:.1})", cost.median(), cost.over(hallpass))
+                });
+                let _ = write!(text, " {} |", cell.unwrap_or_default());
+            }
+            *text += "\n";
         }
-        let _ = write!(text, "| {name} |");
-        for size in &sizes {
-            let cost = results.get(name, Way::Dependent, *size);
-            let hallpass = results.get(HALLPASS, Way::Dependent, *size);
-            let cell = cost.zip(hallpass).map(|(cost, hallpass)| {
-                format!("{:.0} ({:.1})", cost.median(), cost.over(hallpass))
-            });
-            let _ = write!(text, " {} |", cell.unwrap_or_default());
-        }
-        *text += "\n";
     }
     head("bytes of memory a token", &sizes, text);
     for name in results.names() {

@@ -79,7 +79,7 @@ fn threads(results: &Results) -> String {
         .copied()
         .unwrap_or(0);
     let all = results.names().into_iter().filter_map(|name| {
-        let one = results.get(name, Way::Independent, size)?.median();
+        let one = results.get(name, Way::Threads(1), size)?.median();
         let many = results.get(name, Way::Threads(processors), size)?.median();
         Some(Series {
             name: name.to_owned(),

@@ -1,16 +1,19 @@
 //! One number of tokens: everything that holds them is measured in turn, again and again.
 
+use std::collections::BTreeMap;
 use std::sync::Barrier;
 
 use crate::floor::{Block, Memory};
 use crate::measure::Timed;
-use crate::results::{BLOCK, DRAM, Results, Way, spoken};
+use crate::results::{BLOCK, DRAM, HALLPASS, Results, Way, spoken};
 use crate::subject::Hallpass;
 use crate::tokens::{Texts, Tokens};
 use crate::{databases, jwts, maps, memory, redis};
 
 /// Calls to hallpass and loads of the floor in one repeat.
 const CALLS: usize = 200_000;
+/// How often one thread and all of them take turns in one repeat.
+const TURNS: usize = 3;
 
 /// What is measured beside hallpass and the floor.
 pub struct Plan {
@@ -28,7 +31,7 @@ pub fn run(plan: &Plan, results: &mut Results) {
     say(&format!("{} tokens: issuing", spoken(count)));
     let tokens = Tokens::new(count, plan.clients);
     let (bytes, held) = tokens.table();
-    results.push("hallpass", Way::Memory, count, bytes as f64 / held as f64);
+    results.push(HALLPASS, Way::Memory, count, bytes as f64 / held as f64);
     let floor = (Memory::new(bytes), Block::default());
     let maps = if plan.maps {
         maps(plan, &tokens, results)
@@ -46,7 +49,6 @@ pub fn run(plan: &Plan, results: &mut Results) {
         .into_iter()
         .map(|other| (calls(&*other), other))
         .collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
 
     for repeat in 0..plan.repeats {
         say(&format!(
@@ -67,15 +69,17 @@ pub fn run(plan: &Plan, results: &mut Results) {
         for (calls, map) in &maps {
             let map: &(dyn Timed + Sync) = &**map;
             both(map, *calls, &tokens.hit, from, results);
-            let cost = together(map, threads, &tokens.hit, from, *calls);
-            results.push(&map.name(), Way::Threads(threads), count, cost);
+            one_and_all(&map.name(), count, results, |threads| {
+                together(map, threads, &tokens.hit, from, *calls)
+            });
         }
-        let block = blocks_together(threads);
-        results.push(BLOCK, Way::Threads(threads), count, block);
-        let load = loads_together(&floor.0, threads, from);
-        results.push(DRAM, Way::Threads(threads), count, load);
-        let cost = together(&hallpass, threads, &tokens.hit, from, CALLS);
-        results.push("hallpass", Way::Threads(threads), count, cost);
+        one_and_all(BLOCK, count, results, blocks_together);
+        one_and_all(DRAM, count, results, |threads| {
+            loads_together(&floor.0, threads, from)
+        });
+        one_and_all(HALLPASS, count, results, |threads| {
+            together(&hallpass, threads, &tokens.hit, from, CALLS)
+        });
         for (calls, other) in &others {
             let cost = other.dependent(&tokens.hit, from, *calls);
             results.push(&other.name(), Way::Dependent, count, cost);
@@ -89,11 +93,11 @@ fn subject(hallpass: &Hallpass<'_>, tokens: &Tokens, from: usize, results: &mut 
     hallpass.dependent(hit, from + count / 2, CALLS / 10);
     both(hallpass, CALLS, hit, from, results);
     let batch = hallpass.batch(hit, from + 2 * CALLS, CALLS);
-    results.push("hallpass", Way::Batch, count, batch);
+    results.push(HALLPASS, Way::Batch, count, batch);
     let ways = [Way::Unknown, Way::Malformed, Way::Expired, Way::Revoked];
     for (way, (reason, texts)) in ways.into_iter().zip(&tokens.refused) {
         let cost = hallpass.refused(texts, *reason, from, CALLS);
-        results.push("hallpass", way, count, cost);
+        results.push(HALLPASS, way, count, cost);
     }
 }
 
@@ -104,7 +108,22 @@ fn both(of: &dyn Timed, calls: usize, hit: &Texts, from: usize, results: &mut Re
     results.push(&of.name(), Way::Independent, hit.len(), cost);
 }
 
-/// Nanoseconds of CPU time a call, while as many threads as there are processors call.
+/// What something costs on one thread, and on each of as many as there are processors. They take turns:
+/// this machine's neighbours come and go, and with them a third of what is called from the cache.
+fn one_and_all(what: &str, count: usize, results: &mut Results, cost: impl Fn(usize) -> f64) {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut costs = BTreeMap::from([(1, 0.0), (processors, 0.0)]);
+    for _ in 0..TURNS {
+        for (threads, sum) in &mut costs {
+            *sum += cost(*threads);
+        }
+    }
+    for (threads, sum) in costs {
+        results.push(what, Way::Threads(threads), count, sum / TURNS as f64);
+    }
+}
+
+/// Nanoseconds of CPU time a call, while as many threads call.
 fn together(
     of: &(impl Timed + Sync + ?Sized),
     threads: usize,
