@@ -81,8 +81,7 @@ pub fn run(plan: &Plan, results: &mut Results) {
             together(&hallpass, threads, &tokens.hit, from, CALLS)
         });
         for (calls, other) in &others {
-            let cost = other.dependent(&tokens.hit, from, *calls);
-            results.push(&other.name(), Way::Dependent, count, cost);
+            both(&**other, *calls, &tokens.hit, from, results);
         }
     }
 }
