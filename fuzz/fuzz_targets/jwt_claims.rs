@@ -32,7 +32,7 @@ fuzz_target!(|input: (u64, u64, &[u8])| {
     };
 
     assert!(claims["exp"].as_f64().unwrap() >= now as f64, "expired");
-    assert!(verified.expires_at().unwrap() > now || now == u64::MAX);
+    assert!(verified.expires_at().unwrap() > now);
     for start in ["nbf", "iat"] {
         assert!(
             claims
@@ -48,8 +48,6 @@ fuzz_target!(|input: (u64, u64, &[u8])| {
         claims.get("sub").and_then(Value::as_str),
         verified.subject()
     );
-    // A time that no `u64` holds is written as the last one that it does, and that is over at that second.
-    let expect = expect.leeway_secs(u64::from(now == u64::MAX));
     // What was read can be written, signed and read again: the same names, the same times.
     let again = KEY.sign_payload("JWT", verified.to_json().to_string().as_bytes());
     let Ok(again) = again else { return };

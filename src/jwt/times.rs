@@ -107,13 +107,7 @@ mod tests {
         );
         for leeway in [0, 1, u64::MAX] {
             for now in [0, 1, u64::MAX] {
-                for date in [
-                    "0",
-                    "-1e308",
-                    "1e308",
-                    "18446744073709551615",
-                    "-9223372036854775808",
-                ] {
+                for date in ["0", "18446744073709551615", "-9223372036854775808"] {
                     for expect in [Expect::new(), Expect::flipt()] {
                         let claims = format!(r#"{{"exp":{date},"nbf":{date},"iat":{date}}}"#);
                         let _ = judge(&expect.leeway_secs(leeway), &claims, now);
