@@ -58,7 +58,6 @@ fn main() -> Result<()> {
             _ => targets.push_back(word),
         }
     }
-    let fuzz = fuzz;
     if targets.is_empty() {
         let all = output(&mut fuzz.command("list"))?;
         let all = all.split_whitespace().collect::<Vec<_>>().join(" ");

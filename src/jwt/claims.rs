@@ -119,13 +119,10 @@ fn numeric_date(claim: Option<Value>) -> Result<Option<Instant>, Inactive> {
         .as_u64()
         .map(Instant::from)
         .or_else(|| number.as_i64().map(Instant::from));
-    let above = || number.as_f64().map(|float| float.ceil() as Instant);
-    let seconds = whole.or_else(above);
+    let seconds = whole.or_else(|| number.as_f64().map(|float| float.ceil() as Instant));
     let in_64_bits = Instant::from(i64::MIN)..=Instant::from(u64::MAX);
-    match seconds.filter(|seconds| in_64_bits.contains(seconds)) {
-        Some(seconds) => Ok(Some(seconds)),
-        None => Err(Inactive::Format),
-    }
+    let seconds = seconds.filter(|seconds| in_64_bits.contains(seconds));
+    seconds.map(Some).ok_or(Inactive::Format)
 }
 
 #[cfg(test)]

@@ -16,12 +16,12 @@ pub(crate) enum Times {
 const FLIPT_FILL_SECS: Instant = 150;
 
 impl Times {
-    /// Sums saturate, and an [`Instant`] is wider than any time or leeway: no input panics.
+    /// Times and leeways have 64 bits, and an [`Instant`] is wider: no sum of them overflows.
     pub(crate) fn judge(self, claims: &Claims, leeway_secs: u64, now: u64) -> Result<(), Inactive> {
         let (nbf, exp) = self.effective(claims)?;
         let (leeway, now) = (Instant::from(leeway_secs), Instant::from(now));
         let start = [nbf, claims.iat].into_iter().flatten().max();
-        if start.is_some_and(|start| now.saturating_add(leeway) < start) {
+        if start.is_some_and(|start| now + leeway < start) {
             return Err(Inactive::NotYetValid);
         }
         match now >= self.end(exp, leeway) {
@@ -41,7 +41,7 @@ impl Times {
             Self::Rfc => 0,
             Self::Flipt => 1,
         };
-        exp.saturating_add(leeway).saturating_add(last)
+        exp + leeway + last
     }
 
     fn effective(self, claims: &Claims) -> Result<(Option<Instant>, Instant), Inactive> {
@@ -51,13 +51,10 @@ impl Times {
         let start = [claims.iat, claims.nbf].into_iter().flatten().max();
         let exp = match (claims.exp, start) {
             (Some(exp), _) => exp,
-            (None, Some(start)) => start.saturating_add(FLIPT_FILL_SECS),
+            (None, Some(start)) => start + FLIPT_FILL_SECS,
             (None, None) => return Err(Inactive::FieldsMissing),
         };
-        let nbf = claims
-            .nbf
-            .or(claims.iat)
-            .unwrap_or(exp.saturating_sub(FLIPT_FILL_SECS));
+        let nbf = claims.nbf.or(claims.iat).unwrap_or(exp - FLIPT_FILL_SECS);
         Ok((Some(nbf), exp))
     }
 }

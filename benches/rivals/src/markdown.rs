@@ -32,22 +32,27 @@ fn head(first: &str, sizes: &[usize], text: &mut String) {
     *text += "\n";
 }
 
+/// A cell for each size; no row if all would be empty.
+fn row(first: &str, sizes: &[usize], cell: &dyn Fn(usize) -> Option<String>, text: &mut String) {
+    let cells: Vec<_> = sizes.iter().map(|size| cell(*size)).collect();
+    if cells.iter().all(Option::is_none) {
+        return;
+    }
+    let _ = write!(text, "| {first} |");
+    for cell in cells {
+        let _ = write!(text, " {} |", cell.unwrap_or_default());
+    }
+    *text += "\n";
+}
+
 /// hallpass in every way, against the floor.
 fn costs(results: &Results, text: &mut String) {
     let sizes = results.sizes();
     *text += "\n## Against the machine\n\n\"Sum\" is one DRAM load and one BLAKE3 block; the load is \
               from memory of the size and the pages of the table.\n";
     head("what (over which floor)", &sizes, text);
-    let mut row = |what: &str, cell: &dyn Fn(usize) -> Option<String>| {
-        if sizes.iter().all(|size| cell(*size).is_none()) {
-            return;
-        }
-        let _ = write!(text, "| {what} |");
-        for size in &sizes {
-            let _ = write!(text, " {} |", cell(*size).unwrap_or_default());
-        }
-        *text += "\n";
-    };
+    let mut row =
+        |what: &str, cell: &dyn Fn(usize) -> Option<String>| row(what, &sizes, cell, text);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     for floor in [DRAM, BLOCK] {
         row(floor, &|tokens| {
@@ -108,34 +113,24 @@ fn rivals(results: &Results, text: &mut String) {
     ] {
         head(what, &sizes, text);
         for name in results.names() {
-            let cost = |size: &usize| results.get(name, way, *size);
-            let is_other = [DRAM, BLOCK].contains(&name) || name.starts_with("hallpass,");
-            if is_other || sizes.iter().all(|size| cost(size).is_none()) {
+            if [DRAM, BLOCK].contains(&name) || name.starts_with("hallpass,") {
                 continue;
             }
-            let _ = write!(text, "| {name} |");
-            for size in &sizes {
-                let hallpass = results.get(HALLPASS, way, *size);
-                let cell = cost(size).zip(hallpass).map(|(cost, hallpass)| {
-                    format!("{:.0} ({:.1})", cost.median(), cost.over(hallpass))
-                });
-                let _ = write!(text, " {} |", cell.unwrap_or_default());
-            }
-            *text += "\n";
+            let cell = |tokens| {
+                let cost = results.get(name, way, tokens)?;
+                let hallpass = results.get(HALLPASS, way, tokens)?;
+                Some(format!("{:.0} ({:.1})", cost.median(), cost.over(hallpass)))
+            };
+            row(name, &sizes, &cell, text);
         }
     }
     head("bytes of memory a token", &sizes, text);
     for name in results.names() {
-        let bytes = |size: &usize| results.get(name, Way::Memory, *size);
-        if sizes.iter().all(|size| bytes(size).is_none()) {
-            continue;
-        }
-        let _ = write!(text, "| {name} |");
-        for size in &sizes {
-            let cell = bytes(size).map(|bytes| format!("{:.0}", bytes.median()));
-            let _ = write!(text, " {} |", cell.unwrap_or_default());
-        }
-        *text += "\n";
+        let cell = |tokens| {
+            let bytes = results.get(name, Way::Memory, tokens)?;
+            Some(format!("{:.0}", bytes.median()))
+        };
+        row(name, &sizes, &cell, text);
     }
 }
 
