@@ -4,8 +4,9 @@
 //! ```sh
 //! cargo run --manifest-path fuzz/Cargo.toml --example campaign -- --runs 1e8 authorization cookie
 //! ```
-//! Each part adds a line to `fuzz/campaign.csv`. Inputs gather in `fuzz/target/campaign`, where the
-//! next campaign goes on; those that reach code which the committed corpus does not are added to it.
+//! Each part adds a line to `fuzz/campaign.csv`, and the end of a campaign says how many runs of its
+//! target stand there by now. Inputs gather in `fuzz/target/campaign`, where the next campaign goes on;
+//! those that reach code which the committed corpus does not are added to it.
 //! As many targets run at once as there are processors, or `--jobs`. With `--no-trace-compares` each
 //! runs almost twice as fast, and finds no more constants that its corpus does not know. Who pauses one
 //! must go on within twenty minutes: libFuzzer would take its last input for one that hangs.
@@ -110,8 +111,23 @@ fn campaign(fuzz: &Fuzz, target: &str, runs: u64, when: &str) -> Result<()> {
     // Edges only: an input more for every number of times that one is passed would be thousands.
     let edges = ["-set_cover_merge=1", "-use_counters=0"].map(str::to_owned);
     fuzzed(fuzz, target, &[&corpus, &found], &edges)?;
-    println!("{target}: {done} runs");
+    let csv = fs::read_to_string(fuzz.folder.join("campaign.csv"))?;
+    let all = runs_of(target, &csv)?;
+    println!("{target}: {done} runs, {all} with those of earlier campaigns");
     Ok(())
+}
+
+/// How often a target ran, by the rows of all campaigns.
+fn runs_of(target: &str, csv: &str) -> Result<u64> {
+    let mut runs = 0;
+    for row in csv.lines() {
+        let mut fields = row.split(',').skip(2);
+        if fields.next() == Some(target) {
+            let part: u64 = fields.next().ok_or("a row without its runs")?.parse()?;
+            runs += part;
+        }
+    }
+    Ok(runs)
 }
 
 /// Runs a target, which is built, with these folders of inputs, of which the first is added to.

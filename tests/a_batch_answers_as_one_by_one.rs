@@ -40,11 +40,18 @@ static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
         texts.push(text);
     }
     store.revoke_all("d").unwrap();
-    let chosen = "a-chosen-secret-0123456789-abcdefghijklmnopqrstuvw";
-    store
-        .issue_chosen(NewToken::new("e").never_expires(), chosen)
-        .unwrap();
-    texts.push(chosen.to_owned());
+    let other_dir = tempfile::tempdir().unwrap();
+    let other = Store::open(other_dir.path()).unwrap();
+    let of_another_store = other.issue(NewToken::new("e").never_expires()).unwrap();
+    for chosen in [
+        "a-chosen-secret-0123456789-abcdefghijklmnopqrstuvw",
+        of_another_store.secret.expose(),
+    ] {
+        store
+            .issue_chosen(NewToken::new("e").never_expires(), chosen)
+            .unwrap();
+        texts.push(chosen.to_owned());
+    }
     Fixture {
         validator: store.validator(),
         texts,

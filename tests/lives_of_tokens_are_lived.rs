@@ -167,6 +167,31 @@ fn a_bootstrap_token_is_taken_once_if_it_is_strong() {
     assert_eq!(store.stats().unwrap().tokens, 2);
 }
 
+/// Whoever moves from one store to another takes the texts along, though their ids are the other store's.
+#[test]
+fn a_token_of_another_store_may_be_chosen() {
+    let (_other_dir, other, _clock) = store();
+    let (_dir, store, _clock) = store();
+    let text = other
+        .issue(NewToken::new("c").never_expires())
+        .unwrap()
+        .secret;
+    let validator = store.validator();
+    assert_eq!(
+        validator.validate(text.expose()).err(),
+        Some(Inactive::NotFound)
+    );
+    let id = store
+        .issue_chosen(NewToken::new("c").never_expires(), text.expose())
+        .unwrap();
+    assert_eq!(validator.validate(text.expose()).unwrap().token_id(), id);
+    store.revoke(id).unwrap();
+    assert_eq!(
+        validator.validate(text.expose()).err(),
+        Some(Inactive::Revoked)
+    );
+}
+
 #[test]
 fn what_a_client_shows_is_found_dead_or_alive() {
     let (_dir, store, _clock) = store();
