@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use hallpass::credential::{Profile, Request, Scratch};
 use hallpass::jwt::{
     Algorithm, ClaimsMapping, Expect, ForeignIssuer, ForeignIssuers, KeySet, KeySource, SharedKeys,
     SigningKey,
@@ -334,4 +335,32 @@ fn a_store_without_foreign_issuers_takes_none() {
     let text = world.token("alice", "1", None);
     assert_eq!(verdict(&store, &text), Some(Inactive::UnknownKey));
     assert!(!store.revoke_all("alice").unwrap());
+}
+
+#[test]
+fn whoever_takes_foreign_tokens_takes_own_ones_too() {
+    let world = World::new();
+    let store = world.open();
+    store.generate_signing_key(Algorithm::EdDsa).unwrap();
+    let own = NewToken::jwt("alice").lifetime(Duration::from_secs(60));
+    let own = store.issue(own).unwrap();
+    let foreign = world.token("bob", "1", None);
+    let validator = store.validator();
+    let (profile, mut scratch) = (Profile::strict(), Scratch::new());
+    let mut ask = |text: &str| {
+        let headers = [("authorization", format!("Bearer {text}"))];
+        let request = Request::new(&headers);
+        let shown = profile.find(&request, &mut scratch).unwrap();
+        let auth = validator.validate_own_or_foreign(&shown)?;
+        Ok((auth.token_id(), auth.client_id().to_owned()))
+    };
+    assert_eq!(
+        ask(own.secret.expose()),
+        Ok((Some(own.id), "alice".to_owned()))
+    );
+    assert_eq!(ask(&foreign), Ok((None, "bob".to_owned())));
+    store.revoke(own.id).unwrap();
+    store.revoke_all("bob").unwrap();
+    assert_eq!(ask(own.secret.expose()), Err(Inactive::Revoked));
+    assert_eq!(ask(&foreign), Err(Inactive::Revoked));
 }
