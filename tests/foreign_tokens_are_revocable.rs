@@ -359,6 +359,11 @@ fn whoever_takes_foreign_tokens_takes_own_ones_too() {
         Ok((Some(own.id), "alice".to_owned()))
     );
     assert_eq!(ask(&foreign), Ok((None, "bob".to_owned())));
+    // A secret may look like anything, and is the store's own from then on.
+    let chosen = world.token("carol", "2", None);
+    let id = store.issue_chosen(NewToken::new("c").never_expires(), &chosen);
+    assert_eq!(ask(&chosen), Ok((Some(id.unwrap()), "c".to_owned())));
+    assert_eq!(ask(&foreign), Ok((None, "bob".to_owned())));
     store.revoke(own.id).unwrap();
     store.revoke_all("bob").unwrap();
     assert_eq!(ask(own.secret.expose()), Err(Inactive::Revoked));
