@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hallpass::{
-    DigestKey, Error, Inactive, Issued, LostRevocations, NewToken, Options, Store, TokenId,
+    DigestKey, Error, Inactive, Issued, LostRevocations, NewToken, Options, Store, TokenId, limits,
 };
 use hand_clock::HandClock;
 
@@ -221,6 +221,23 @@ fn an_id_that_was_given_is_not_given_again_by_a_restored_store() {
     Store::restore(&backup, &to, options(), LostRevocations::Accept).unwrap();
     let next = options().open(&to).unwrap().issue(new("c")).unwrap();
     assert!(next.id > last);
+}
+
+#[test]
+fn the_largest_records_are_restored() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = options().open(dir.path().join("store")).unwrap();
+    let width = limits::SCOPE_MAX_BYTES;
+    let scopes = (0..limits::SCOPES_MAX).map(|n| format!("{n:0width$}"));
+    let largest = NewToken::new("c".repeat(limits::CLIENT_ID_MAX_BYTES))
+        .never_expires()
+        .scopes(scopes)
+        .metadata("k", "v".repeat(limits::METADATA_MAX_BYTES - 1));
+    let id = store.issue(largest).unwrap().id;
+    let (backup, to) = (dir.path().join("backup"), dir.path().join("new"));
+    store.backup(&backup).unwrap();
+    Store::restore(&backup, &to, options(), LostRevocations::Accept).unwrap();
+    assert_eq!(open(&to).get(id).unwrap(), store.get(id).unwrap());
 }
 
 #[test]
