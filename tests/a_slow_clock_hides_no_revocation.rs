@@ -31,8 +31,16 @@ impl Clock for Slow {
 
 #[test]
 fn what_is_revoked_while_the_clock_is_read_is_refused() {
+    // The usual prefix, and the longest.
+    for prefix in ["hp", "abcdefghijk"] {
+        revoked_while_the_clock_is_read(prefix);
+    }
+}
+
+fn revoked_while_the_clock_is_read(prefix: &str) {
     let clock = Slow::default();
     let store = Options::new()
+        .prefix(prefix)
         .clock(clock.clone())
         .open_fake(FakeDisk::new())
         .unwrap();
