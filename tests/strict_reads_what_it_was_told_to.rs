@@ -89,6 +89,38 @@ fn every_place_is_read() -> Result<(), NotAName> {
     Ok(())
 }
 
+/// RFC 9110 section 11.4 has `1*SP` behind a scheme, and section 5.5 blanks around a field. Who reads a
+/// field the short way, when nothing is to be passed over, must not see these.
+#[test]
+fn blanks_that_are_not_needed_are_passed_over() -> Result<(), NotAName> {
+    let profile = named()?;
+    for scheme in ["Bearer", "JWT", "Basic", "token", "DPoP"] {
+        let credential = if scheme == "token" { "a:b" } else { "YTpi" };
+        let field = |value: String| {
+            let fields = [("authorization", value)];
+            let found = read(&profile, Request::new(&fields));
+            let mut scratch = Scratch::new();
+            let explained = profile.explain(&Request::new(&fields), &mut scratch);
+            assert_eq!(found.is_ok(), explained.credential().is_some(), "{scheme}");
+            found
+        };
+        let usual = field(format!("{scheme} {credential}"));
+        assert!(usual.is_ok(), "{scheme}");
+        for (between, before, after) in [
+            ("  ", "", ""),
+            ("   ", " ", "\t"),
+            (" ", "\t", " "),
+            (" ", "", "\t"),
+        ] {
+            let blank = field(format!("{before}{scheme}{between}{credential}{after}"));
+            assert_eq!(blank, usual, "{scheme}{between:?}{before:?}{after:?}");
+        }
+        let tab = field(format!("{scheme} \t{credential}"));
+        assert_eq!(tab, Err(Inactive::Malformed), "{scheme}");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_place_alone_is_read_and_never_picked() -> Result<(), NotAName> {
     let strict = Profile::strict;
