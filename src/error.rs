@@ -67,9 +67,9 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
-    /// What is on disk is not what was written there.
+    /// What is on disk, a store, a backup or an export, is not what was written there.
     #[error(
-        "the store is damaged ({what}): it was not opened or not read further; restore a backup, or salvage what is intact into a new store"
+        "what was read is damaged ({what}): it was not opened or not read further; take a copy that is whole, or salvage what is intact of a store into a new one"
     )]
     Corrupt {
         /// What does not fit.
