@@ -130,6 +130,35 @@ fn a_call_is_told_who_it_is_or_why_not() {
     server.stop();
 }
 
+/// In gRPC's terms too: a client would make of HTTP's 408 that it does not know what happened.
+#[test]
+fn a_call_whose_message_never_comes_is_past_its_deadline() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("store"), &["--request-timeout", "1s"]);
+    let mut bearer = Bearer::new(&server.token("amy")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let status = runtime.block_on(async {
+        let url = format!("http://{}", server.address);
+        let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
+        let mut client = Grpc::new(channel);
+        client.ready().await.unwrap();
+        let never = bearer.call(Request::new(())).unwrap();
+        let never = never.map(|()| tonic::codegen::tokio_stream::pending());
+        let codec = ProstCodec::<(), Who>::default();
+        let path = PathAndQuery::from_static("/hallpass.v1.Whoami/Whoami");
+        client
+            .client_streaming(never, path, codec)
+            .await
+            .unwrap_err()
+    });
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    drop(runtime);
+    server.stop();
+}
+
 #[test]
 fn python_calls_by_the_proto_that_is_handed_out() {
     let python = std::env::var("HALLPASS_CLIENTS_PYTHON").unwrap_or_else(|_| "python3".to_owned());

@@ -89,8 +89,13 @@ pub(super) async fn grpc(request: Request) -> Response {
     response
 }
 
+/// What a call is told whose message did not come in time: of HTTP's 408, gRPC makes an unknown error.
+pub(super) fn too_late() -> Response {
+    Status::deadline_exceeded("the request took too long").into_http()
+}
+
 /// As gRPC's protocol over HTTP/2 has it: else 415. The web's variants of it are not served.
-fn is_grpc(headers: &HeaderMap) -> bool {
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
     matches!(rest, Some([] | [b'+' | b';', ..]))
