@@ -40,6 +40,20 @@ struct Who {
     token_id: String,
 }
 
+const WHOAMI: &str = "/hallpass.v1.Whoami/Whoami";
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+async fn connect(server: &Server) -> Channel {
+    let url = format!("http://{}", server.address);
+    Channel::from_shared(url).unwrap().connect().await.unwrap()
+}
+
 async fn call(
     channel: &Channel,
     method: &'static str,
@@ -65,7 +79,6 @@ fn revoke(server: &Server, token: &str) {
 
 #[test]
 fn a_call_is_told_who_it_is_or_why_not() {
-    const WHOAMI: &str = "/hallpass.v1.Whoami/Whoami";
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(&dir.path().join("store"), &[]);
     let token = server.token("amy");
@@ -73,13 +86,9 @@ fn a_call_is_told_who_it_is_or_why_not() {
         let mut bearer = Bearer::new(text).unwrap();
         bearer.call(Request::new(())).unwrap()
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     runtime.block_on(async {
-        let url = format!("http://{}", server.address);
-        let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
+        let channel = connect(&server).await;
         let refused = async |request| {
             let status = call(&channel, WHOAMI, request).await.unwrap_err();
             (status.code(), status.message().to_owned())
@@ -136,19 +145,14 @@ fn a_call_whose_message_never_comes_is_past_its_deadline() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(&dir.path().join("store"), &["--request-timeout", "1s"]);
     let mut bearer = Bearer::new(&server.token("amy")).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let status = runtime.block_on(async {
-        let url = format!("http://{}", server.address);
-        let channel = Channel::from_shared(url).unwrap().connect().await.unwrap();
-        let mut client = Grpc::new(channel);
+        let mut client = Grpc::new(connect(&server).await);
         client.ready().await.unwrap();
         let never = bearer.call(Request::new(())).unwrap();
         let never = never.map(|()| tonic::codegen::tokio_stream::pending());
         let codec = ProstCodec::<(), Who>::default();
-        let path = PathAndQuery::from_static("/hallpass.v1.Whoami/Whoami");
+        let path = PathAndQuery::from_static(WHOAMI);
         client
             .client_streaming(never, path, codec)
             .await

@@ -98,12 +98,11 @@ async fn around(State(limit): State<Duration>, request: Request, next: Next) -> 
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("", MatchedPath::as_str);
     let span = tracing::error_span!(target: "hallpass", "request", route);
-    let too_late = match whoami::is_grpc(request.headers()) {
-        true => whoami::too_late,
-        false => || StatusCode::REQUEST_TIMEOUT.into_response(),
-    };
     let answer = tokio::time::timeout(limit, next.run(request).instrument(span)).await;
-    let response = answer.unwrap_or_else(|_| too_late());
+    let response = answer.unwrap_or_else(|_| match route {
+        whoami::METHOD => whoami::too_late(),
+        _ => StatusCode::REQUEST_TIMEOUT.into_response(),
+    });
     let extensions = response.extensions();
     let code = match extensions.get::<Reason>() {
         Some(reason) => reason.code(),

@@ -95,7 +95,7 @@ pub(super) fn too_late() -> Response {
 }
 
 /// As gRPC's protocol over HTTP/2 has it: else 415. The web's variants of it are not served.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
     matches!(rest, Some([] | [b'+' | b';', ..]))
