@@ -73,6 +73,9 @@ impl Store {
     /// newest does.
     ///
     /// The private part is encrypted on disk under the store's digest key, and never leaves.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where 64 keys sign or verify: [retire](Store::retire_key) one first.
     pub fn generate_signing_key(&self, algorithm: Algorithm) -> Result<KeyInfo, Error> {
         let key = SigningKey::generate(algorithm)?;
         self.core.add_signing_key(key.into(), Keeps::Here)
@@ -83,6 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::AlreadyExists`] if the store has the key, or had it and it was retired.
+    /// [`Error::Limit`] where 64 keys sign or verify: [retire](Store::retire_key) one first.
     pub fn import_signing_key(&self, key: SigningKey) -> Result<KeyInfo, Error> {
         self.core.add_signing_key(key.into(), Keeps::Here)
     }
@@ -90,6 +94,9 @@ impl Store {
     /// Makes a key that signs from now on in place of all others of its algorithm. What those
     /// signed is taken until it expires, or until they are [retired](Store::retire_key); their
     /// private parts are erased, but for HMAC secrets, which verify.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where 64 keys sign or verify: [retire](Store::retire_key) one first.
     pub fn rotate_signing_key(&self, algorithm: Algorithm) -> Result<KeyInfo, Error> {
         let key = SigningKey::generate(algorithm)?;
         self.core

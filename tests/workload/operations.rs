@@ -208,6 +208,7 @@ impl Worker {
         if !self.makes_keys {
             return;
         }
+        self.make_room_for_a_key(here);
         let mut kid = None;
         self.attempt(here, "rotate", |store| {
             let made = store.rotate_signing_key(hallpass::jwt::Algorithm::EdDsa)?;
@@ -221,14 +222,28 @@ impl Worker {
         }
     }
 
+    /// A store takes no more than 64 keys that verify, and children before this one made some too.
+    #[cfg(feature = "jwt")]
+    fn make_room_for_a_key(&mut self, here: Here<'_>) {
+        let mut keys = here.store.signing_keys().unwrap_or_default();
+        keys.retain(|key| key.state != hallpass::KeyState::Retired);
+        if keys.len() >= 32 {
+            self.retire_key(here, &keys[0].kid);
+        }
+    }
+
     #[cfg(feature = "jwt")]
     pub(super) fn retire(&mut self, here: Here<'_>) {
-        if self.kids.len() < 2 {
-            return;
+        if self.kids.len() >= 2 {
+            self.retire_key(here, &self.kids[0].clone());
         }
-        let kid = self.kids.remove(0);
+    }
+
+    #[cfg(feature = "jwt")]
+    fn retire_key(&mut self, here: Here<'_>, kid: &str) {
+        self.kids.retain(|made| made != kid);
         let done = self.attempt(here, &format!("retire {kid}"), |store| {
-            store.retire_key(&kid).map(|_| String::new())
+            store.retire_key(kid).map(|_| String::new())
         });
         for at in 0..self.tokens.len() {
             if self.tokens[at].kid == kid && self.tokens[at].state == State::Alive {
