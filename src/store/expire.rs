@@ -22,6 +22,8 @@ impl Store {
             return Ok(None);
         }
         if entry.expires_at <= expires_at {
+            // Another thread may be writing that still, or have failed to.
+            self.core.commit(control, None)?;
             return Ok(Some(u64::from(entry.expires_at)));
         }
         self.core
@@ -32,5 +34,27 @@ impl Store {
         self.core
             .commit(control, [Change::Shorten { id, expires_at }])?;
         Ok(Some(u64::from(expires_at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::disk::fake::FakeDisk;
+    use crate::error::Error;
+    use crate::new_token::NewToken;
+    use crate::options::Options;
+
+    #[test]
+    fn an_end_that_is_not_on_disk_is_not_called_done() {
+        let disk = FakeDisk::new();
+        let store = Options::new().open_fake(disk.clone()).unwrap();
+        let id = store.issue(NewToken::new("c").never_expires()).unwrap().id;
+        disk.fail_after(0);
+        assert!(matches!(store.expire(id, 1), Err(Error::Io { .. })));
+        let refused = store.expire(id, 1);
+        assert!(
+            matches!(refused, Err(Error::ReadOnly { .. })),
+            "{refused:?}"
+        );
     }
 }

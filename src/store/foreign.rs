@@ -65,7 +65,11 @@ impl Store {
     pub fn revoke_foreign_text(&self, text: &str) -> Result<Revocation, Error> {
         let active = match self.validator().validate_foreign(text) {
             Ok(active) => active,
-            Err(why) if why.is_client_fault() => return Ok(Revocation::Unknown),
+            Err(why) if why.is_client_fault() => {
+                // It may be dead by a denial that is being written still, or could not be.
+                self.core.commit(self.core.control()?, None)?;
+                return Ok(Revocation::Unknown);
+            }
             Err(_) => {
                 drop(self.core.control()?);
                 return Err(Error::ReadOnly {
@@ -203,6 +207,27 @@ mod tests {
         }
         assert!(store.validator().validate(own.secret.expose()).is_ok());
         assert_eq!(store.verify().unwrap().tokens, 1);
+    }
+
+    #[test]
+    fn a_denial_that_is_not_on_disk_is_not_called_done() {
+        let (disk, hand) = (FakeDisk::new(), Hand(Arc::new(AtomicU64::new(START))));
+        let key = SigningKey::generate(Algorithm::EdDsa).unwrap();
+        let store = open(&disk, &hand, &key);
+        let text = token(&key, "c", "1", START);
+        assert_eq!(
+            store.revoke_foreign_text("none").unwrap(),
+            Revocation::Unknown
+        );
+        disk.fail_after(0);
+        let failed = store.revoke_foreign_text(&text);
+        assert!(matches!(failed, Err(Error::Io { .. })), "{failed:?}");
+        assert_eq!(verdict(&store, &text), Some(Inactive::Revoked));
+        let refused = store.revoke_foreign_text(&text);
+        assert!(
+            matches!(refused, Err(Error::ReadOnly { .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]

@@ -107,6 +107,8 @@ impl Core {
             self.client_to_refuse(&mut control, &client)?.1.foreign = true;
         }
         let Some((number, known)) = self.known_client(&mut control, client) else {
+            // A purge may have forgotten it and not be durable: nor are deaths then that it came upon.
+            self.commit(control, None)?;
             return Ok(false);
         };
         known.epoch = epoch;
@@ -195,6 +197,24 @@ mod tests {
         store.verify().unwrap();
         store.close().unwrap();
         assert_eq!(verdict(&open(), &b.secret), revoked);
+    }
+
+    /// A purge forgets a client before it knows that the disk did.
+    #[test]
+    fn who_was_forgotten_by_a_purge_that_failed_is_not_called_unknown() {
+        let disk = FakeDisk::new();
+        let no_grace = Options::new().purge_grace(std::time::Duration::ZERO);
+        let store = no_grace.open_fake(disk.clone()).unwrap();
+        let issued = store.issue(NewToken::new("c").never_expires()).unwrap();
+        assert!(!store.revoke_all("nobody").unwrap());
+        store.revoke(issued.id).unwrap();
+        disk.fail_after(0);
+        assert!(matches!(store.purge(10), Err(Error::Io { .. })));
+        let refused = store.revoke_all("c");
+        assert!(
+            matches!(refused, Err(Error::ReadOnly { .. })),
+            "{refused:?}"
+        );
     }
 
     const CHOSEN: &str = "a-chosen-secret-0123456789-abcdefghijklmnop";
