@@ -107,7 +107,7 @@ impl Core {
             self.client_to_refuse(&mut control, &client)?.1.foreign = true;
         }
         let Some((number, known)) = self.known_client(&mut control, client) else {
-            // A purge may have forgotten it and not be durable: nor are deaths then that it came upon.
+            // A purge forgets clients before it is durable, and so before the deaths it found need be.
             self.commit(control, None)?;
             return Ok(false);
         };
